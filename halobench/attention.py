@@ -1,0 +1,152 @@
+"""The contract of an attention implementation, the registry of them, and the public call."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from halobench import plugins
+from halobench.problem import Problem
+from halobench.registry import Registry
+
+GROUP = "halobench.kernels"  # entry points of this group are implementations
+AUTO = {"cpu": "haloed_chunked"}  # the best of ours on a device; elsewhere:
+AUTO_ELSEWHERE = "sdpa_blocked"
+
+Position = tuple[Tensor, Tensor] | None  # tables of relative height and width: offset d_rel
+Attend = Callable[[Tensor, Tensor, Tensor, Position, Problem], Tensor]
+WhyNot = Callable[[Problem, str, str], str | None]  # problem, device, direction -> a reason, or None
+Slots = Callable[[Problem], int]
+
+
+def runs_anywhere(problem: Problem, device: str, direction: str) -> str | None:
+    return None
+
+
+@dataclass(frozen=True)
+class Attention:
+    """An implementation: what computes it, where it can not run, how many query-slot pairs it computes."""
+
+    name: str
+    attend: Attend
+    unsupported: WhyNot = runs_anywhere
+    slots: Slots = Problem.slots
+
+
+ATTENTIONS: Registry[Attention] = Registry("attention implementation")
+
+
+def attention(
+    name: str, *, unsupported: WhyNot = runs_anywhere, slots: Slots = Problem.slots
+) -> Callable[[Attend], Attend]:
+    """Register a function of queries, keys, values (axes `b h y x d`), position tables and the problem."""
+
+    def register(attend: Attend) -> Attend:
+        ATTENTIONS.add(name, Attention(name, attend, unsupported, slots))
+        return attend
+
+    return register
+
+
+def find(name: str) -> Attention:
+    """The implementation of this name, importing its plug-in and no other; KeyError with the known names."""
+    if name not in ATTENTIONS:
+        plugins.load_one(GROUP, name)
+    if name not in ATTENTIONS:
+        plugins.load_all(GROUP)
+    return ATTENTIONS[name]
+
+
+def halo_attention(  # noqa: PLR0913  the public call: one keyword an option of the operation
+    q: Tensor,
+    k: Tensor,
+    v: Tensor,
+    block: int = 8,
+    halo: int = 3,
+    *,
+    stride: int = 1,
+    border: str = "mask",
+    position: Position = None,
+    scale: float | None = None,
+    position_scale: float = 1.0,
+    offset: str = "exact",
+    implementation: str = "auto",
+) -> Tensor:
+    """Attention of every query to the block it lies in and `halo` positions around it.
+
+    Args:
+        q: `(batch, heads, ceil(height / stride), ceil(width / stride), dim_qk)`, in any memory layout.
+        k: `(batch, heads, height, width, dim_qk)`.
+        v: `(batch, heads, height, width, dim_v)`.
+        block: positions along a side of a block; `stride` divides it.
+        halo: positions around a block that its queries see too.
+        stride: queries are every `stride`-th position of each axis.
+        border: `mask`: slots outside the map get no weight; `zero`: they are keys and values of zero.
+        position: tables of relative height and width, each `(2 * (block + 2 * halo) - 1, width)`;
+            dim_qk wide, their logits are summed; dim_qk / 2 wide, they take half the channels each.
+        scale: of q.k; `dim_qk ** -0.5` if not given.
+        position_scale: of the relative logits.
+        offset: `exact`, or `compact` (rows count queries, not positions: timm at stride 2).
+        implementation: a name of `halobench list`, or `auto`.
+
+    Returns:
+        `(batch, heads, ceil(height / stride), ceil(width / stride), dim_v)`.
+
+    Raises:
+        ValueError: shapes, dtypes or devices that do not fit, or a problem the implementation can not do.
+        KeyError: an unknown implementation; the message lists the known.
+    """
+    batch, heads, height, width, dim_qk = _axes("k", k)
+    dim_v = _axes("v", v)[-1]
+    problem = Problem(
+        batch=batch,
+        heads=heads,
+        height=height,
+        width=width,
+        dim_qk=dim_qk,
+        dim_v=dim_v,
+        block=block,
+        halo=halo,
+        stride=stride,
+        border=border,
+        position=_kind(position, dim_qk),
+        offset=offset,
+        scale=scale,
+        position_scale=position_scale,
+        dtype=str(q.dtype).removeprefix("torch."),
+    )
+    _must_fit(problem, q, k, v, position)
+    name = AUTO.get(q.device.type, AUTO_ELSEWHERE) if implementation == "auto" else implementation
+    entry = find(name)
+    if reason := entry.unsupported(problem, q.device.type, "forward"):
+        raise ValueError(f"{name} can not do this: {reason}")
+    return entry.attend(q, k, v, position, problem)
+
+
+def _axes(name: str, tensor: Tensor) -> tuple[int, ...]:
+    if tensor.dim() != 5:
+        shape = tuple(tensor.shape)
+        raise ValueError(f"{name} must have the axes (batch, heads, height, width, dim), not shape {shape}")
+    return tuple(tensor.shape)
+
+
+def _kind(position: Position, dim_qk: int) -> str:
+    if position is None:
+        return "none"
+    width = position[0].shape[-1]
+    if width == dim_qk:
+        return "sum"
+    if 2 * width == dim_qk:
+        return "split"
+    raise ValueError(f"position tables must be dim_qk = {dim_qk} or half of it wide, not {width}")
+
+
+def _must_fit(problem: Problem, q: Tensor, k: Tensor, v: Tensor, position: Position) -> None:
+    expected = {"q": (q, problem.q_shape), "k": (k, problem.k_shape), "v": (v, problem.v_shape)}
+    for name, table in zip(("relative height", "relative width"), position or (), strict=False):
+        expected[name] = (table, problem.table_shape)
+    for name, (tensor, shape) in expected.items():
+        if tuple(tensor.shape) != shape:
+            raise ValueError(f"{name} must have shape {shape}, not {tuple(tensor.shape)}")
+        if (tensor.dtype, tensor.device) != (q.dtype, q.device):
+            raise ValueError(f"{name} must be {q.dtype} on {q.device} like q, not {tensor.dtype} on {tensor.device}")

@@ -1,0 +1,229 @@
+"""What is measured: an attention problem, the work it asks for, and the cases made of it.
+
+Sizes are counted in positions of the map, a multiply-add is two floating point operations.
+`docs/semantics.md` says what the fields mean.
+"""
+
+import dataclasses
+import math
+from dataclasses import dataclass
+
+BYTES_PER_ELEMENT = {"float32": 4, "float16": 2, "bfloat16": 2, "float64": 8}
+CHOICES = {
+    "dtype": tuple(BYTES_PER_ELEMENT),
+    "border": ("mask", "zero"),
+    "position": ("none", "sum", "split"),
+    "offset": ("exact", "compact"),
+}
+LAYOUTS = ("bhyxd", "channels_last", "nchw")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Problem:
+    """Halo attention over a feature map.
+
+    The map is cut into blocks of `block` x `block` positions from the top left; the last ones may
+    be cut off. The queries of a block (every `stride`-th position of it) attend to its window: the
+    block and `halo` positions around it. Slots of a window that lie outside the map get no weight
+    (border `mask`) or are keys and values of zero (border `zero`).
+    """
+
+    height: int
+    width: int
+    block: int
+    halo: int
+    batch: int = 1
+    heads: int = 1
+    dim_qk: int = 16
+    dim_v: int = 16
+    stride: int = 1
+    border: str = "mask"
+    position: str = "none"
+    offset: str = "exact"
+    scale: float | None = None  # None: dim_qk ** -0.5
+    position_scale: float = 1.0
+    dtype: str = "float32"
+
+    def __post_init__(self) -> None:
+        for name in ("height", "width", "block", "heads", "dim_qk", "dim_v", "stride"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} must be 1 or more, not {getattr(self, name)}")
+        for name in ("batch", "halo"):
+            if getattr(self, name) < 0:
+                raise ValueError(f"{name} must be 0 or more, not {getattr(self, name)}")
+        for name, allowed in CHOICES.items():
+            if getattr(self, name) not in allowed:
+                raise ValueError(f"{name} must be one of {', '.join(allowed)}, not {getattr(self, name)!r}")
+        if self.block % self.stride:
+            raise ValueError(f"stride {self.stride} does not divide block {self.block}")
+        if self.position == "split" and self.dim_qk % 2:
+            raise ValueError(f"position split halves dim_qk, and {self.dim_qk} is odd")
+
+    @property
+    def window(self) -> int:
+        """Slots of a window along one axis."""
+        return self.block + 2 * self.halo
+
+    @property
+    def side(self) -> int:
+        """Queries of a whole block along one axis."""
+        return self.block // self.stride
+
+    @property
+    def logit_scale(self) -> float:
+        """What q.k is multiplied by."""
+        return float(self.dim_qk**-0.5) if self.scale is None else self.scale
+
+    @property
+    def grid(self) -> tuple[int, int]:
+        """Blocks along each axis, those cut off included."""
+        return math.ceil(self.height / self.block), math.ceil(self.width / self.block)
+
+    @property
+    def queries(self) -> tuple[int, int]:
+        """Queries along each axis of the map."""
+        return math.ceil(self.height / self.stride), math.ceil(self.width / self.stride)
+
+    @property
+    def q_shape(self) -> tuple[int, int, int, int, int]:
+        """b h y x d"""
+        return self.batch, self.heads, *self.queries, self.dim_qk
+
+    @property
+    def k_shape(self) -> tuple[int, int, int, int, int]:
+        """b h y x d"""
+        return self.batch, self.heads, self.height, self.width, self.dim_qk
+
+    @property
+    def v_shape(self) -> tuple[int, int, int, int, int]:
+        """b h y x d"""
+        return self.batch, self.heads, self.height, self.width, self.dim_v
+
+    @property
+    def out_shape(self) -> tuple[int, int, int, int, int]:
+        """b h y x d"""
+        return self.batch, self.heads, *self.queries, self.dim_v
+
+    @property
+    def dim_rel(self) -> int:
+        """Width of the tables of relative positions; 0 without."""
+        return {"none": 0, "sum": self.dim_qk, "split": self.dim_qk // 2}[self.position]
+
+    @property
+    def table_shape(self) -> tuple[int, int]:
+        """Of each of the two tables: a row for every offset, unused ones included."""
+        return 2 * self.window - 1, self.dim_rel
+
+    def pairs(self) -> int:
+        """Query-key pairs inside the map, over all batches and heads; the same for both borders."""
+        return self.batch * self.heads * self._axis_pairs(self.height) * self._axis_pairs(self.width)
+
+    def slots(self) -> int:
+        """Query-slot pairs of whole blocks and whole windows: what an implementation computes that skips nothing."""
+        blocks = self.grid[0] * self.grid[1]
+        return self.batch * self.heads * blocks * self.side**2 * self.window**2
+
+    def flop(self, direction: str = "forward", slots: int | None = None) -> int:
+        """Of `forward` or `forward_backward` (counted as three times that), over pairs or the given slots."""
+        pairs = self.pairs() if slots is None else slots
+        products = 2 * pairs * (self.dim_qk + self.dim_v)
+        relative = 4 * math.prod(self.q_shape[:4]) * self.window * self.dim_rel
+        return (products + relative) * (3 if direction == "forward_backward" else 1)
+
+    def min_bytes(self, direction: str = "forward") -> int:
+        """Bytes that any implementation moves: q, k, v, tables and output once.
+
+        With the backward pass also the gradients of all of them, and q, k and v again.
+        """
+        q, k, v, out = map(math.prod, (self.q_shape, self.k_shape, self.v_shape, self.out_shape))
+        elements = q + k + v + out + 2 * math.prod(self.table_shape)
+        if direction == "forward_backward":
+            elements += elements + q + k + v
+        return elements * BYTES_PER_ELEMENT[self.dtype]
+
+    def _axis_pairs(self, size: int) -> int:
+        pairs = 0
+        for start in range(0, size, self.block):
+            queries = math.ceil((min(size, start + self.block) - start) / self.stride)
+            pairs += queries * (min(size, start + self.block + self.halo) - max(0, start - self.halo))
+        return pairs
+
+
+PROBLEM_FIELDS = tuple(field.name for field in dataclasses.fields(Problem))
+
+
+@dataclass(frozen=True, kw_only=True)
+class AttentionCase:
+    """One implementation on one problem, as it is measured."""
+
+    implementation: str
+    direction: str  # forward, forward_backward
+    problem: Problem
+    layout: str = "bhyxd"
+    device: str = "cpu"
+    threads: int = 1
+
+    workload = "attention"
+
+    @property
+    def id(self) -> str:
+        """Text that names the case, the same in every run; what is at its default is left out."""
+        p = self.problem
+        dims = f"d{p.dim_qk}" if p.dim_qk == p.dim_v else f"d{p.dim_qk}v{p.dim_v}"
+        parts = [
+            self.implementation,
+            self.direction,
+            f"{p.batch}x{p.heads}x{p.height}x{p.width}{dims}",
+            f"b{p.block}h{p.halo}" + (f"s{p.stride}" if p.stride > 1 else ""),
+            p.border,
+            p.position + ("" if p.offset == "exact" else f"-{p.offset}"),
+            "" if p.scale is None else f"scale={p.scale:g}",
+            "" if p.position_scale == 1 else f"position_scale={p.position_scale:g}",
+            "" if self.layout == "bhyxd" else self.layout,
+            p.dtype,
+            _where(self.device, self.threads),
+        ]
+        return "/".join(part for part in parts if part)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelCase:
+    """One network on square images, as it is measured."""
+
+    model: str
+    implementation: str  # of the attention inside; `original` as it was published; empty without halo attention
+    direction: str  # inference, training
+    image_size: int
+    batch: int
+    dtype: str = "float32"
+    layout: str = "nchw"
+    device: str = "cpu"
+    threads: int = 1
+
+    workload = "model"
+
+    def __post_init__(self) -> None:
+        for name in ("image_size", "batch"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} must be 1 or more, not {getattr(self, name)}")
+
+    @property
+    def id(self) -> str:
+        """Text that names the case, the same in every run; what is at its default is left out."""
+        parts = [
+            self.model,
+            self.implementation,
+            self.direction,
+            f"{self.batch}x{self.image_size}px",
+            "" if self.layout == "nchw" else self.layout,
+            self.dtype,
+            _where(self.device, self.threads),
+        ]
+        return "/".join(part for part in parts if part)
+
+
+Case = AttentionCase | ModelCase
+
+
+def _where(device: str, threads: int) -> str:
+    return f"{device}{threads}" if device == "cpu" else device

@@ -1,0 +1,17 @@
+"""A copy of the window for every block, in plain torch operations: the paper's own way (arXiv 2103.12731, 2.2)."""
+
+from torch import Tensor
+
+from halobench.attention import Position, attention
+from halobench.problem import Problem
+
+from ._windows import bias, blocks, unblock, windows
+
+
+@attention("haloed_blocked")
+def haloed_blocked(q: Tensor, k: Tensor, v: Tensor, position: Position, problem: Problem) -> Tensor:
+    q, k, v = blocks(q, problem), windows(k, problem), windows(v, problem)
+    logits = problem.logit_scale * (q @ k.mT)
+    if (added := bias(q, position, problem)) is not None:
+        logits = logits + added
+    return unblock(logits.softmax(-1) @ v, problem)

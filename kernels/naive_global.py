@@ -1,0 +1,47 @@
+"""All queries against all positions of the map, masked to the windows: simple, and quadratic in the map's size."""
+
+import math
+
+import torch
+from torch import Tensor
+
+from halobench.attention import Position, attention
+from halobench.problem import Problem
+
+from ._windows import halves, pad, table_rows
+
+
+def _all_pairs(problem: Problem) -> int:
+    """Against the map, and with border zero against what surrounds it too."""
+    margin = 2 * problem.halo if problem.border == "zero" else 0
+    rows, columns = (count * problem.block + margin for count in problem.grid)
+    keys = rows * columns if problem.border == "zero" else problem.height * problem.width
+    return math.prod(problem.q_shape[:4]) * keys
+
+
+@attention("naive_global", slots=_all_pairs)
+def naive_global(q: Tensor, k: Tensor, v: Tensor, position: Position, problem: Problem) -> Tensor:
+    margin = 0
+    if problem.border == "zero":
+        k, v, margin = pad(k, problem), pad(v, problem), problem.halo
+    query_y, query_x = (torch.arange(size, device=q.device) for size in problem.queries)
+    seen_y, rows_y = _axis(query_y, torch.arange(k.shape[2], device=q.device) - margin, problem)
+    seen_x, rows_x = _axis(query_x, torch.arange(k.shape[3], device=q.device) - margin, problem)
+    logits = problem.logit_scale * (q.flatten(2, 3) @ k.flatten(2, 3).mT)
+    if position is not None:
+        q_height, q_width = halves(q, problem)
+        height = torch.einsum("bhyxd,ykd->bhyxk", q_height, position[0][rows_y])
+        width = torch.einsum("bhyxd,xkd->bhyxk", q_width, position[1][rows_x])
+        relative = height[..., :, None] + width[..., None, :]
+        logits = logits + problem.position_scale * relative.flatten(4).flatten(2, 3)
+    seen = (seen_y[:, None, :, None] & seen_x[:, None, :]).flatten(2).flatten(0, 1)
+    weights = logits.masked_fill(~seen, float("-inf")).softmax(-1)
+    return (weights @ v.flatten(2, 3)).unflatten(2, problem.queries)
+
+
+def _axis(query: Tensor, key: Tensor, problem: Problem) -> tuple[Tensor, Tensor]:
+    """query key: whether the key lies in the query's window, and the table's row of the two."""
+    at, within = query // problem.side, query % problem.side
+    slot = key - (at * problem.block - problem.halo)[:, None]
+    seen = (slot >= 0) & (slot < problem.window)
+    return seen, table_rows(within, slot.clamp(0, problem.window - 1), problem)
