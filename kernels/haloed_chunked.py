@@ -1,0 +1,309 @@
+"""`haloed_blocked`, a cache-sized chunk of blocks at a time: logits never leave the cache, and little memory is used.
+
+Each chunk gathers its windows and forms logits, softmax and products in buffers that the next chunk
+reuses; the backward pass computes the probabilities of a chunk again. A query's relative logits, one
+for every row and one for every column of the window, are spread over the slots by a product with a
+constant matrix of zeros and ones. Half precision is computed in float32.
+"""
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import product
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+from torch.autograd.function import once_differentiable
+
+from halobench.attention import Position, attention
+from halobench.problem import Problem
+
+from ._windows import outside
+
+# Logits of a chunk. On a CPU 4 MiB of float32: few enough for the caches, enough to hide the calls
+# (measured: 2**19 is 1.4 times slower for its calls, 2**22 1.5 times for its misses).
+ROOM, ROOM_ELSEWHERE = {"cpu": 2**20}, 2**24
+
+
+@attention("haloed_chunked")
+def haloed_chunked(q: Tensor, k: Tensor, v: Tensor, position: Position, problem: Problem) -> Tensor:
+    table = None if position is None else _table(position, problem)
+    out: Tensor = _Chunked.apply(q, k, v, table, problem)
+    return out
+
+
+def _table(position: tuple[Tensor, Tensor], problem: Problem) -> Tensor:
+    """Rows of both tables that occur: (offset_y + offset_x) d, scaled; `split` as `sum` with channels of zero."""
+    height, width = (table[-_offsets(problem) :] * problem.position_scale for table in position)
+    if problem.position == "split":
+        height, width = F.pad(height, (0, problem.dim_rel)), F.pad(width, (problem.dim_rel, 0))
+    return torch.cat([height, width])
+
+
+def _step(problem: Problem) -> int:
+    """Rows of the table between one query and the next."""
+    return problem.stride if problem.offset == "exact" else 1
+
+
+def _offsets(problem: Problem) -> int:
+    """Offsets that occur between the queries and the slots of a block, along one axis."""
+    return problem.window + _step(problem) * (problem.side - 1)
+
+
+class _Chunked(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, q: Tensor, k: Tensor, v: Tensor, table: Tensor | None, problem: Problem) -> Tensor:
+        ctx.save_for_backward(q, k, v, table)
+        ctx.problem = problem
+        work = _Work(problem, q, k, v, table)
+        out = work.whole_blocks(problem.dim_v)
+        for chunk in _chunks(problem, q.device.type):
+            _, _, weights = work.weights(chunk)
+            values = work.windows("v", v, chunk)
+            result = work.buffer("out", chunk.blocks, problem.side**2, problem.dim_v)
+            work.put(out, chunk, torch.bmm(weights, values, out=result))
+        return work.queries_inside(out)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, grad_out: Tensor) -> tuple[Tensor | None, ...]:
+        q, k, v, table = ctx.saved_tensors
+        gradients = _Gradients(_Work(ctx.problem, q, k, v, table))
+        for chunk in _chunks(ctx.problem, q.device.type):
+            gradients.add(chunk, grad_out)
+        return (*gradients.results(), None)
+
+
+@dataclass(frozen=True)
+class _Chunk:
+    """Ranges of batch, heads, and rows and columns of blocks."""
+
+    batch: range
+    heads: range
+    rows: range
+    columns: range
+
+    @property
+    def shape(self) -> tuple[int, int, int, int]:
+        return len(self.batch), len(self.heads), len(self.rows), len(self.columns)
+
+    @property
+    def blocks(self) -> int:
+        return math.prod(self.shape)
+
+    def maps(self, x: Tensor) -> Tensor:
+        return x[self.batch.start : self.batch.stop, self.heads.start : self.heads.stop]
+
+
+def _chunks(problem: Problem, device: str) -> Iterator[_Chunk]:
+    """All blocks, as many at a time as there is room for, columns first; one at least."""
+    room = ROOM.get(device, ROOM_ELSEWHERE) // (problem.side * problem.window) ** 2
+    axes = []
+    for size in reversed((problem.batch, problem.heads, *problem.grid)):
+        step = max(1, min(size, room))
+        axes.append([range(start, min(start + step, size)) for start in range(0, size, step)])
+        room //= max(1, size)
+    for ranges in product(*reversed(axes)):
+        yield _Chunk(*ranges)
+
+
+class _Work:
+    """The inputs of a pass and the buffers that its chunks share."""
+
+    def __init__(self, problem: Problem, q: Tensor, k: Tensor, v: Tensor, table: Tensor | None) -> None:
+        self.problem, self.q, self.k, self.v = problem, q, k, v
+        self.dtype = torch.float64 if q.dtype == torch.float64 else torch.float32
+        self._buffers: dict[str, Tensor] = {}
+        self._cuts: dict[str, object] = {}
+        self.table = None if table is None else table.to(self.dtype)
+        self.spread = _spread(problem.window, self.dtype, q.device)
+        self.masked = None
+        if problem.border == "mask" and problem.halo:
+            masked = outside(problem, q.device).unflatten(0, problem.grid)
+            self.masked = torch.zeros(masked.shape, dtype=self.dtype, device=q.device)
+            self.masked.masked_fill_(masked, float("-inf"))
+
+    def buffer(self, name: str, *shape: int) -> Tensor:
+        """Memory of this shape; its content is what the last user of the name left."""
+        size = math.prod(shape)
+        held = self._buffers.get(name)
+        if held is None or held.numel() < size:
+            held = self._buffers[name] = self.q.new_empty(size, dtype=self.dtype)
+        return held[:size].view(shape)
+
+    def whole_blocks(self, dim: int) -> Tensor:
+        """b h y x d for the queries of whole blocks, those that the map cuts off included."""
+        rows, columns = (count * self.problem.side for count in self.problem.grid)
+        return self.q.new_empty(*self.q.shape[:2], rows, columns, dim)
+
+    def queries_inside(self, x: Tensor) -> Tensor:
+        height, width = self.problem.queries
+        return x[:, :, :height, :width]
+
+    def queries(self, name: str, x: Tensor, chunk: _Chunk) -> Tensor:
+        """b h y x d -> block query d"""
+        side = self.problem.side
+        (rows, columns), corner = chunk.shape[2:], (chunk.rows[0] * side, chunk.columns[0] * side)
+        region = self._cut(name, x, chunk, corner, (rows * side, columns * side))
+        out = self.buffer(name, *chunk.shape, side, side, x.shape[-1])
+        return out.copy_(_in_blocks(region, side)).view(chunk.blocks, side**2, x.shape[-1])
+
+    def windows(self, name: str, x: Tensor, chunk: _Chunk) -> Tensor:
+        """b h y x d -> block slot d"""
+        window, block = self.problem.window, self.problem.block
+        region = self._cut(name, x, chunk, self.corner(chunk), self.extent(chunk))
+        region = region.unfold(2, window, block).unfold(3, window, block).movedim(4, 6)
+        out = self.buffer(name, *region.shape)
+        return out.copy_(region).view(chunk.blocks, window**2, x.shape[-1])
+
+    def put(self, out: Tensor, chunk: _Chunk, result: Tensor) -> None:
+        """block query d -> its place in whole blocks b h y x d"""
+        side = self.problem.side
+        y, x = (slice(r.start * side, r.stop * side) for r in (chunk.rows, chunk.columns))
+        place = _in_blocks(chunk.maps(out)[:, :, y, x], side)
+        place.copy_(result.view(place.shape))
+
+    def weights(self, chunk: _Chunk) -> tuple[Tensor, Tensor, Tensor]:
+        """Queries and keys, and block query slot: the softmax of their logits."""
+        p = self.problem
+        q, k = self.queries("q", self.q, chunk), self.windows("k", self.k, chunk)
+        logits = self.buffer("weights", chunk.blocks, p.side**2, p.window**2)
+        if self.table is not None:
+            torch.mm(self._relative(q, self.table), self.spread, out=logits.flatten(0, 1))
+        logits.baddbmm_(q, k.mT, beta=self.table is not None, alpha=p.logit_scale)
+        if self.masked is not None:
+            rows, columns = (slice(r.start, r.stop) for r in (chunk.rows, chunk.columns))
+            logits.view(-1, *chunk.shape[2:], p.side**2, p.window**2).add_(self.masked[rows, columns])
+        return q, k, torch.softmax(logits, -1, out=logits)
+
+    def by_offset(self, blocks: int) -> tuple[Tensor, Tensor, Tensor]:
+        """A buffer (block query) (offset_y + offset_x), and two views of it: what each query needs of it.
+
+        The views are block query_y query_x slot_y and … slot_x: a query's slots start where its offsets
+        do, so that each next query of an axis reads a step further to the left.
+        """
+        side, window, offsets = self.problem.side, self.problem.window, _offsets(self.problem)
+        every = self.buffer("by_offset", blocks * side**2, 2 * offsets)
+        row, step, first = 2 * offsets, _step(self.problem), _step(self.problem) * (side - 1)
+        shape = (blocks, side, side, window)
+        height = every.as_strided(shape, (side**2 * row, side * row - step, row, 1), first)
+        width = every.as_strided(shape, (side**2 * row, side * row, row - step, 1), offsets + first)
+        return every, height, width
+
+    def corner(self, chunk: _Chunk) -> tuple[int, int]:
+        """Where the windows of a chunk start in the map."""
+        block, halo = self.problem.block, self.problem.halo
+        return chunk.rows[0] * block - halo, chunk.columns[0] * block - halo
+
+    def extent(self, chunk: _Chunk) -> tuple[int, int]:
+        """Positions that the windows of a chunk cover along each axis."""
+        block, halo = self.problem.block, self.problem.halo
+        return len(chunk.rows) * block + 2 * halo, len(chunk.columns) * block + 2 * halo
+
+    def _relative(self, q: Tensor, table: Tensor) -> Tensor:
+        """(block query) (slot_y + slot_x): logits of each row, then of each column of the window."""
+        side, window = self.problem.side, self.problem.window
+        every, height, width = self.by_offset(q.shape[0])
+        torch.mm(q.flatten(0, 1), table.mT, out=every)
+        out = self.buffer("relative", q.shape[0], side, side, 2 * window)
+        out[..., :window] = height
+        out[..., window:] = width
+        return out.flatten(0, 2)
+
+    def _cut(self, name: str, x: Tensor, chunk: _Chunk, corner: tuple[int, int], extent: tuple[int, int]) -> Tensor:
+        """A part of the chunk's maps, zero outside them; a view where all of it lies inside."""
+        maps = chunk.maps(x)
+        y, x_ = (_overlap(at, n, size) for at, n, size in zip(corner, extent, x.shape[2:4], strict=True))
+        part = maps[:, :, y, x_]
+        if part.shape[2:4] == extent:
+            return part
+        cut = self.buffer(f"cut {name}", *chunk.shape[:2], *extent, x.shape[-1])
+        inside = cut[:, :, y.start - corner[0] :, x_.start - corner[1] :][:, :, : part.shape[2], : part.shape[3]]
+        place = cut.shape, inside.shape, inside.storage_offset()
+        if self._cuts.get(name) != place:  # else what lies around the part is zero already
+            self._cuts[name] = place
+            cut.zero_()
+        inside.copy_(part)
+        return cut
+
+
+class _Gradients:
+    """The gradients of all inputs, summed over chunks in order: the same bits every time."""
+
+    def __init__(self, work: _Work) -> None:
+        self.work = work
+        self.q = work.whole_blocks(work.problem.dim_qk)
+        self.k, self.v = (torch.zeros_like(x, dtype=work.dtype) for x in (work.k, work.v))
+        self.table = None if work.table is None else torch.zeros_like(work.table)
+
+    def add(self, chunk: _Chunk, grad_out: Tensor) -> None:
+        work, scale = self.work, self.work.problem.logit_scale
+        q, k, weights = work.weights(chunk)
+        values, grad = work.windows("v", work.v, chunk), work.queries("grad_out", grad_out, chunk)
+        self._spill(self.v, chunk, torch.bmm(weights.mT, grad, out=work.buffer("spilt", *values.shape)))
+        grad_logits = torch.bmm(grad, values.mT, out=work.buffer("grad_logits", *weights.shape))
+        torch.ops.aten._softmax_backward_data.out(
+            grad_logits, weights, -1, weights.dtype, grad_input=grad_logits
+        )
+        grad_k = work.buffer("spilt", *k.shape)
+        self._spill(self.k, chunk, grad_k.baddbmm_(grad_logits.mT, q, beta=0, alpha=scale))
+        grad_q = work.buffer("grad_q", *q.shape).baddbmm_(grad_logits, k, beta=0, alpha=scale)
+        if work.table is not None and self.table is not None:
+            by_offset = self._by_offset(grad_logits)
+            grad_q.flatten(0, 1).addmm_(by_offset, work.table)
+            self.table.addmm_(by_offset.mT, q.flatten(0, 1))
+        work.put(self.q, chunk, grad_q)
+
+    def results(self) -> tuple[Tensor, Tensor, Tensor, Tensor | None]:
+        """In the order of the inputs, in their dtype."""
+        dtype = self.work.q.dtype
+        table = None if self.table is None else self.table.to(dtype)
+        return self.work.queries_inside(self.q), self.k.to(dtype), self.v.to(dtype), table
+
+    def _by_offset(self, grad_logits: Tensor) -> Tensor:
+        """block query slot -> (block query) (offset_y + offset_x), each slot's added where its offset is."""
+        work, window = self.work, self.work.problem.window
+        every, height, width = work.by_offset(grad_logits.shape[0])
+        relative = work.buffer("relative", *height.shape[:3], 2 * window)
+        torch.mm(grad_logits.flatten(0, 1), work.spread.mT, out=relative.flatten(0, 2))
+        every.zero_()
+        height.copy_(relative[..., :window])
+        width.copy_(relative[..., window:])
+        return every
+
+    def _spill(self, total: Tensor, chunk: _Chunk, windows: Tensor) -> None:
+        """Add block slot d to b h y x d where the slots lie; those outside the map are dropped.
+
+        Windows overlap, their tiles of block x block slots at the same place do not: a tile of all at a time.
+        """
+        window, block, d = self.work.problem.window, self.work.problem.block, windows.shape[-1]
+        (rows, columns), extent = chunk.shape[2:], self.work.extent(chunk)
+        windows = windows.view(*chunk.shape, window, window, d)
+        covered = self.work.buffer("covered", *chunk.shape[:2], *extent, d).zero_()
+        for y, x in product(range(0, window, block), repeat=2):
+            tile = windows[..., y : y + block, x : x + block, :]
+            place = covered[:, :, y:, x:].unfold(2, tile.shape[4], block).unfold(3, tile.shape[5], block)
+            place[:, :, :rows, :columns].movedim(4, 6).add_(tile)
+        maps, (at_y, at_x) = chunk.maps(total), self.work.corner(chunk)
+        y, x = _overlap(at_y, extent[0], maps.shape[2]), _overlap(at_x, extent[1], maps.shape[3])
+        inside = covered[:, :, y.start - at_y : y.stop - at_y, x.start - at_x : x.stop - at_x]
+        maps[:, :, y, x].add_(inside)
+
+
+def _in_blocks(x: Tensor, side: int) -> Tensor:
+    """b h y x d -> b h row column query_y query_x d, a view"""
+    return x.unflatten(3, (-1, side)).unflatten(2, (-1, side)).transpose(3, 4)
+
+
+def _overlap(at: int, extent: int, size: int) -> slice:
+    """What of `extent` positions from `at` on lies on an axis of this size."""
+    return slice(max(0, at), min(size, at + extent))
+
+
+def _spread(window: int, dtype: torch.dtype, device: torch.device) -> Tensor:
+    """(slot_y + slot_x) slot: one where the slot lies in that row, or that column, of the window."""
+    slot = torch.arange(window**2, device=device)
+    line = torch.arange(window, device=device)[:, None]
+    return torch.cat([slot // window == line, slot % window == line]).to(dtype)
