@@ -1,0 +1,29 @@
+"""Figures that others published: accuracy, parameters and image size of a model, each with its source.
+
+The table is `halobench/data/published.csv`; `NOTICE` says whose figures they are.
+"""
+
+from functools import cache
+from importlib import resources
+
+import pandas as pd
+
+
+@cache
+def published() -> pd.DataFrame:
+    """One row a published result: `model family label image_size params top1 source verified`.
+
+    `model` is the name in `halobench list` (several rows may share it: other training, other paper),
+    `params` a count, `top1` a fraction of ImageNet-1k's validation images, `verified` whether the
+    figure was read in its own source.
+    """
+    path = resources.files("halobench.data") / "published.csv"
+    with path.open(encoding="utf-8") as file:
+        return pd.read_csv(file)
+
+
+def top1(model: str) -> float | None:
+    """The published accuracy of a model, the verified one first; None where nobody published any."""
+    table = published()
+    rows = table[(table["model"] == model) & table["top1"].notna()].sort_values("verified", ascending=False)
+    return None if rows.empty else float(rows["top1"].iloc[0])

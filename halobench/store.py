@@ -1,0 +1,189 @@
+"""A run on disk: the plan, every record with its samples the moment it exists, and the frame made of them."""
+
+import dataclasses
+import json
+import math
+import sqlite3
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from halobench import published, stats
+from halobench.problem import PROBLEM_FIELDS, AttentionCase, Case, ModelCase, Problem
+from halobench.record import SCHEMA, STATUSES, Record, Work
+
+NAME = "results.db"
+SERIES = ("samples", "samples_hot", "samples_host")
+COLUMNS = (
+    "case workload model implementation direction device threads dtype layout batch heads height width dim_qk dim_v "
+    "block halo stride border position offset scale position_scale image_size status reason error "
+    "time_s time_low_s time_high_s samples time_hot_s host_s compile_s peak_bytes reserved_bytes "
+    "flop flop_executed min_bytes params top1 device_state"
+).split()
+NUMBERS = (
+    "batch heads height width dim_qk dim_v block halo stride scale position_scale image_size error time_s time_low_s "
+    "time_high_s samples time_hot_s host_s compile_s peak_bytes reserved_bytes flop flop_executed min_bytes "
+    "params top1"
+).split()
+TABLES = """
+CREATE TABLE about (schema INTEGER NOT NULL);
+CREATE TABLE cases (id TEXT PRIMARY KEY, place INTEGER NOT NULL, fields TEXT NOT NULL);
+CREATE TABLE records (
+    id TEXT NOT NULL REFERENCES cases, replicate INTEGER NOT NULL, fields TEXT NOT NULL,
+    PRIMARY KEY (id, replicate)
+);
+CREATE TABLE samples (
+    id TEXT NOT NULL, replicate INTEGER NOT NULL, series TEXT NOT NULL, place INTEGER NOT NULL,
+    seconds REAL NOT NULL, PRIMARY KEY (id, replicate, series, place)
+) WITHOUT ROWID;
+"""
+
+
+class Store:
+    """The database `results.db` of a run's folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self.path = folder / NAME
+        if not self.path.exists():
+            raise FileNotFoundError(f"{folder} holds no run: {NAME} is missing")
+        self._must_be_readable()
+
+    @classmethod
+    def create(cls, folder: Path, plan: Iterable[Case]) -> "Store":
+        """Start a run: every planned case is known before the first is measured."""
+        folder.mkdir(parents=True, exist_ok=True)
+        if (folder / NAME).exists():
+            raise FileExistsError(f"{folder} holds a run already; resume it, or choose another folder")
+        rows = [(case.id, place, json.dumps(_fields(case))) for place, case in enumerate(plan)]
+        connection = sqlite3.connect(folder / NAME)
+        connection.executescript(TABLES)
+        with connection:
+            connection.execute("INSERT INTO about VALUES (?)", (SCHEMA,))
+            connection.executemany("INSERT INTO cases VALUES (?, ?, ?)", rows)
+        connection.close()
+        return cls(folder)
+
+    def add(self, record: Record) -> None:
+        """Write a record and its samples, all or nothing; one of the same case and replicate is replaced."""
+        key = record.case.id, record.replicate
+        fields = dataclasses.asdict(dataclasses.replace(record, **dict.fromkeys(SERIES, ())))
+        for name in ("case", "replicate", *SERIES):
+            del fields[name]
+        samples = [
+            (*key, series, place, seconds)
+            for series in SERIES
+            for place, seconds in enumerate(getattr(record, series))
+        ]
+        with self._connection() as connection:
+            connection.execute("DELETE FROM samples WHERE id = ? AND replicate = ?", key)
+            connection.execute("INSERT OR REPLACE INTO records VALUES (?, ?, ?)", (*key, json.dumps(fields)))
+            connection.executemany("INSERT INTO samples VALUES (?, ?, ?, ?, ?)", samples)
+
+    def plan(self) -> list[Case]:
+        with self._connection() as connection:
+            rows = connection.execute("SELECT fields FROM cases ORDER BY place").fetchall()
+        return [_case(json.loads(fields)) for (fields,) in rows]
+
+    def records(self) -> list[Record]:
+        """In the order of the plan."""
+        with self._connection() as connection:
+            rows = connection.execute(
+                "SELECT id, replicate, cases.fields, records.fields FROM records JOIN cases USING (id) "
+                "ORDER BY cases.place, replicate"
+            ).fetchall()
+            samples = connection.execute(
+                "SELECT id, replicate, series, seconds FROM samples ORDER BY id, replicate, series, place"
+            ).fetchall()
+        series: dict[tuple[str, int], dict[str, list[float]]] = {}
+        for case_id, replicate, name, seconds in samples:
+            series.setdefault((case_id, replicate), {}).setdefault(name, []).append(seconds)
+        return [
+            _record(_case(json.loads(case)), replicate, json.loads(fields), series.get((case_id, replicate), {}))
+            for case_id, replicate, case, fields in rows
+        ]
+
+    def _must_be_readable(self) -> None:
+        with self._connection() as connection:
+            (schema,) = connection.execute("SELECT schema FROM about").fetchone()
+        if schema != SCHEMA:
+            raise ValueError(f"{self.path} has schema {schema}, this halobench reads {SCHEMA}")
+
+    @contextmanager
+    def _connection(self) -> Iterator[sqlite3.Connection]:
+        """One transaction."""
+        connection = sqlite3.connect(self.path)
+        try:
+            with connection:
+                yield connection
+        finally:
+            connection.close()
+
+
+def frame(plan: Iterable[Case], records: Iterable[Record]) -> pd.DataFrame:
+    """One row a planned case: what was asked, the outcome, medians; empty where nothing was measured."""
+    by_case: dict[str, list[Record]] = {}
+    for record in records:
+        by_case.setdefault(record.case.id, []).append(record)
+    rows = [_row(case, by_case.get(case.id, [])) for case in plan]
+    table = pd.DataFrame(rows, columns=COLUMNS)
+    return table.astype({name: "float64" for name in NUMBERS})
+
+
+def read(folders: Iterable[Path]) -> pd.DataFrame:
+    """The frame of one run or of several; of a case in more than one of them the last counts."""
+    frames = [frame(store.plan(), store.records()) for store in map(Store, folders)]
+    return pd.concat(frames).drop_duplicates("case", keep="last").reset_index(drop=True)
+
+
+def _row(case: Case, records: list[Record]) -> dict[str, Any]:
+    row: dict[str, Any] = {"case": case.id, "workload": case.workload} | _fields(case)
+    if isinstance(case, AttentionCase):
+        row["scale"] = case.problem.logit_scale
+    if not records:
+        return row | {"status": "pruned", "reason": "not reached: the run was interrupted"}
+    last = max(records, key=lambda record: STATUSES.index(record.status))  # the worst, of several replicates
+    times, hot, host = (
+        stats.summary([second for record in records for second in getattr(record, name)]) for name in SERIES
+    )
+    return row | {
+        "status": last.status,
+        "reason": last.reason,
+        "error": _largest(record.error for record in records),
+        "time_s": times.median,
+        "time_low_s": times.low,
+        "time_high_s": times.high,
+        "samples": sum(len(record.samples) for record in records) or None,
+        "time_hot_s": hot.median,
+        "host_s": host.median,
+        "compile_s": last.compile_s,
+        "peak_bytes": _largest(record.peak_bytes for record in records),
+        "reserved_bytes": _largest(record.reserved_bytes for record in records),
+        "top1": published.top1(case.model) if isinstance(case, ModelCase) else None,
+        "device_state": last.device_state,
+    } | dataclasses.asdict(last.work)
+
+
+def _largest(values: Iterable[float | None]) -> float:
+    return max((value for value in values if value is not None), default=math.nan)
+
+
+def _fields(case: Case) -> dict[str, Any]:
+    """Flat: the problem's fields beside the case's."""
+    fields = dataclasses.asdict(case)
+    return fields | fields.pop("problem", {})
+
+
+def _case(fields: dict[str, Any]) -> Case:
+    if "model" in fields:
+        return ModelCase(**fields)
+    problem = Problem(**{name: fields.pop(name) for name in PROBLEM_FIELDS})
+    return AttentionCase(**fields, problem=problem)
+
+
+def _record(case: Case, replicate: int, fields: dict[str, Any], series: dict[str, list[float]]) -> Record:
+    work = Work(**fields.pop("work"))
+    lists = {name: tuple(series.get(name, ())) for name in SERIES}
+    return Record(case=case, replicate=replicate, work=work, **fields, **lists)
