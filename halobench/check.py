@@ -64,20 +64,19 @@ def truth(problem: Problem, given: Inputs, seed: int = 0) -> Truth:
     return Truth(exact, bounds, grad_out, maps, chosen)
 
 
-def judge(attend: Attend, problem: Problem, given: Inputs, known: Truth, *, backward: bool = True) -> Verdict:
-    """Run an implementation and compare; without `backward` its output only."""
-    results = run(attend, problem, given, known.grad_out if backward else None)
+def judge(results: dict[str, Tensor], problem: Problem, given: Inputs, known: Truth) -> Verdict:
+    """Compare what an implementation gave (`run`) with the oracle."""
     out = results["out"]
     _must_have_form(out, given.q, problem)
-    results["out"] = _only(out, known.maps, known.chosen, problem)
-    errors = {name: relative_error(x, _placed(known.exact[name], x, known.maps)) for name, x in results.items()}
+    judged = results | {"out": _only(out, known.maps, known.chosen, problem)}
+    errors = {name: relative_error(x, _placed(known.exact[name], x, known.maps)) for name, x in judged.items()}
     if not out.isfinite().all():  # also where the oracle was not asked
         errors["out"] = float("nan")
     return Verdict(errors, known.bounds)
 
 
 def run(attend: Attend, problem: Problem, given: Inputs, grad_out: Tensor | None) -> dict[str, Tensor]:
-    """The output, and with a gradient of it the gradients `dq`, `dk`, …"""
+    """What an implementation gives: the output, and with a gradient of it the gradients `dq`, `dk`, …"""
     if grad_out is None:
         with torch.no_grad():
             return {"out": attend(given.q, given.k, given.v, given.position, problem)}

@@ -22,6 +22,11 @@ def load_all(group: str) -> dict[str, str]:
     return left_out
 
 
+def modules(group: str) -> list[str]:
+    """The modules of every plug-in of the group, importable or not."""
+    return [module for _, module in _plugins(group)]
+
+
 def load_one(group: str, name: str) -> None:
     """Import the plug-in of this name, if there is one; it may need what is not installed."""
     for known, module in _plugins(group):

@@ -1,8 +1,10 @@
 """The contract of a report: a frame in, Markdown or a figure out. Saving and looks are done here."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from io import BytesIO
 from pathlib import Path
 
+import matplotlib
 import pandas as pd
 from matplotlib.figure import Figure
 
@@ -13,8 +15,8 @@ GROUP = "halobench.reports"  # entry points of this group are reports
 Render = Callable[[pd.DataFrame], str | Figure]
 REPORTS: Registry[Render] = Registry("report")
 
-# Colours that people with any colour vision tell apart: Okabe and Ito, "Color Universal Design" (2008);
-# a name that is not here takes one of the rest, the same in every figure.
+# Colours that people with any colour vision tell apart (the first seven: Okabe and Ito, "Color Universal
+# Design", 2008), and a marker each; a name that is not here takes one of them, the same in every figure.
 COLOURS = {
     "naive_global": "#000000",
     "unfold_local": "#E69F00",
@@ -23,13 +25,17 @@ COLOURS = {
     "sdpa_blocked": "#CC79A7",
     "triton_fused": "#D55E00",
     "original": "#0072B2",
+    "haloed_compiled": "#6A3D9A",
+    "flex_blocks": "#8C564B",
+    "timm_halo": "#777777",
+    "lucidrains_halo": "#B2182B",
+    "natten_window": "#B8A900",
 }
-OTHERS = ("#F0E442", "#999999", "#8C564B", "#6A3D9A", "#1B9E77", "#B2182B")
 MARKERS = "osD^vPX*<>hd"
 
 
 def report(name: str) -> Callable[[Render], Render]:
-    """Register a function from the frame with its metrics to what a reader sees; its docstring is the title."""
+    """Register a function from the frame and its metrics to what a reader sees; its docstring is the title."""
 
     def register(render: Render) -> Render:
         REPORTS.add(name, render)
@@ -40,24 +46,47 @@ def report(name: str) -> Callable[[Render], Render]:
 
 def colour(implementation: str) -> str:
     """The colour of an implementation, in every figure."""
-    if implementation in COLOURS:
-        return COLOURS[implementation]
-    return OTHERS[sum(map(ord, implementation)) % len(OTHERS)]
+    return list(COLOURS.values())[_place(implementation)]
 
 
 def marker(implementation: str) -> str:
     """The marker of an implementation, in every figure."""
-    return MARKERS[sum(map(ord, implementation)) % len(MARKERS)]
+    return MARKERS[_place(implementation)]
+
+
+def ordered(implementations: Iterable[str]) -> list[str]:
+    """Each once, in the order of every table and legend: those with a colour of their own first."""
+    return sorted(set(implementations), key=lambda name: (name not in COLOURS, _place(name), name))
+
+
+def title(name: str) -> str:
+    """What a report shows, in a line: its docstring."""
+    words = (REPORTS[name].__doc__ or name).strip()
+    return words.splitlines()[0].rstrip(".")
+
+
+def svg(name: str, figure: Figure) -> bytes:
+    """The same bytes each time: no date, and ids that follow from the name."""
+    file = BytesIO()
+    with matplotlib.rc_context({"svg.hashsalt": name}):
+        figure.savefig(file, format="svg", metadata={"Date": None})
+    return file.getvalue()
 
 
 def save(name: str, rendered: str | Figure, folder: Path) -> Path:
     """Write what a report gave: `tables/<name>.md`, or `figures/<name>.png` and `.svg`; return the first."""
-    kind, suffixes = ("tables", [".md"]) if isinstance(rendered, str) else ("figures", [".png", ".svg"])
-    paths = [folder / kind / f"{name}{suffix}" for suffix in suffixes]
-    paths[0].parent.mkdir(parents=True, exist_ok=True)
-    for path in paths:
-        if isinstance(rendered, str):
-            path.write_text(rendered, encoding="utf-8")
-        else:
-            rendered.savefig(path, dpi=144)
-    return paths[0]
+    path = folder / ("tables" if isinstance(rendered, str) else "figures") / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if isinstance(rendered, str):
+        path.with_suffix(".md").write_text(rendered, encoding="utf-8")
+        return path.with_suffix(".md")
+    rendered.savefig(path.with_suffix(".png"), dpi=144)
+    path.with_suffix(".svg").write_bytes(svg(name, rendered))
+    return path.with_suffix(".png")
+
+
+def _place(implementation: str) -> int:
+    known = list(COLOURS)
+    if implementation in known:
+        return known.index(implementation)
+    return sum(map(ord, implementation)) % len(known)

@@ -53,11 +53,11 @@ def relative_logits(q: Tensor, position: tuple[Tensor, Tensor], problem: Problem
     rows = table_rows(
         torch.arange(problem.side, device=q.device), torch.arange(problem.window, device=q.device), problem
     )
-    q = q.unflatten(3, (problem.side, problem.side))
-    q_height, q_width = halves(q, problem)
-    height = torch.einsum("bhtyxd,yjd->bhtyxj", q_height, position[0][rows])
-    width = torch.einsum("bhtyxd,xjd->bhtyxj", q_width, position[1][rows])
-    return height * problem.position_scale, width * problem.position_scale
+    q_height, q_width = halves(q.unflatten(3, (problem.side, problem.side)), problem)
+    rel_height, rel_width = (table[rows] * problem.position_scale for table in position)
+    height = torch.einsum("bhtyxd,yjd->bhtyxj", q_height, rel_height)
+    width = torch.einsum("bhtyxd,xjd->bhtyxj", q_width, rel_width)
+    return height, width
 
 
 def halves(q: Tensor, problem: Problem) -> tuple[Tensor, Tensor]:

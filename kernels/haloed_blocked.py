@@ -11,7 +11,7 @@ from ._windows import bias, blocks, unblock, windows
 @attention("haloed_blocked")
 def haloed_blocked(q: Tensor, k: Tensor, v: Tensor, position: Position, problem: Problem) -> Tensor:
     q, k, v = blocks(q, problem), windows(k, problem), windows(v, problem)
-    logits = problem.logit_scale * (q @ k.mT)
+    logits = (q * problem.logit_scale) @ k.mT
     if (added := bias(q, position, problem)) is not None:
         logits = logits + added
     return unblock(logits.softmax(-1) @ v, problem)

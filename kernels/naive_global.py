@@ -27,15 +27,15 @@ def naive_global(q: Tensor, k: Tensor, v: Tensor, position: Position, problem: P
     query_y, query_x = (torch.arange(size, device=q.device) for size in problem.queries)
     seen_y, rows_y = _axis(query_y, torch.arange(k.shape[2], device=q.device) - margin, problem)
     seen_x, rows_x = _axis(query_x, torch.arange(k.shape[3], device=q.device) - margin, problem)
-    logits = problem.logit_scale * (q.flatten(2, 3) @ k.flatten(2, 3).mT)
+    logits = (q * problem.logit_scale).flatten(2, 3) @ k.flatten(2, 3).mT
+    logits = logits.unflatten(3, k.shape[2:4]).unflatten(2, problem.queries)  # b h y x key_y key_x
     if position is not None:
         q_height, q_width = halves(q, problem)
-        height = torch.einsum("bhyxd,ykd->bhyxk", q_height, position[0][rows_y])
-        width = torch.einsum("bhyxd,xkd->bhyxk", q_width, position[1][rows_x])
-        relative = height[..., :, None] + width[..., None, :]
-        logits = logits + problem.position_scale * relative.flatten(4).flatten(2, 3)
-    seen = (seen_y[:, None, :, None] & seen_x[:, None, :]).flatten(2).flatten(0, 1)
-    weights = logits.masked_fill(~seen, float("-inf")).softmax(-1)
+        rel_height, rel_width = (table * problem.position_scale for table in position)
+        logits = logits + torch.einsum("bhyxd,yid->bhyxi", q_height, rel_height[rows_y])[..., :, None]
+        logits = logits + torch.einsum("bhyxd,xjd->bhyxj", q_width, rel_width[rows_x])[..., None, :]
+    seen = seen_y[:, None, :, None] & seen_x[:, None, :]
+    weights = logits.masked_fill(~seen, float("-inf")).flatten(4).flatten(2, 3).softmax(-1)
     return (weights @ v.flatten(2, 3)).unflatten(2, problem.queries)
 
 

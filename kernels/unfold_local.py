@@ -15,12 +15,12 @@ def unfold_local(q: Tensor, k: Tensor, v: Tensor, position: Position, problem: P
         _axis(torch.arange(size, device=q.device), problem) for size in problem.queries
     )
     keys, values = (pad(x, problem)[:, :, slot_y[:, None, :, None], slot_x[None, :, None]] for x in (k, v))
-    logits = problem.logit_scale * torch.einsum("bhyxd,bhyxijd->bhyxij", q, keys)
+    logits = torch.einsum("bhyxd,bhyxijd->bhyxij", q * problem.logit_scale, keys)
     if position is not None:
         q_height, q_width = halves(q, problem)
-        height = torch.einsum("bhyxd,yid->bhyxi", q_height, position[0][rows_y])
-        width = torch.einsum("bhyxd,xjd->bhyxj", q_width, position[1][rows_x])
-        logits = logits + problem.position_scale * (height[..., :, None] + width[..., None, :])
+        rel_height, rel_width = (table * problem.position_scale for table in position)
+        logits = logits + torch.einsum("bhyxd,yid->bhyxi", q_height, rel_height[rows_y])[..., :, None]
+        logits = logits + torch.einsum("bhyxd,xjd->bhyxj", q_width, rel_width[rows_x])[..., None, :]
     if problem.border == "mask":
         masked = outside(problem, q.device).unflatten(0, problem.grid)[at_y[:, None], at_x]
         logits = logits.masked_fill(masked.view(logits.shape[2:]), float("-inf"))

@@ -1,0 +1,1 @@
+"""Reports, one a file: each shows the measured cases in one way."""

@@ -1,0 +1,5 @@
+"""Networks with halo attention inside, and those they are compared with."""
+
+from halobench.models.zoo import create
+
+__all__ = ["create"]

@@ -1,0 +1,102 @@
+"""Sources of time. A clock runs a call several times and says how many seconds each took."""
+
+import time
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from typing import Protocol
+
+import torch
+
+SPIN_LIMIT_S = 0.01  # longest that a launch is hidden behind a busy device
+SPIN_HZ = 2e9  # cycles a second of the fastest device there is: a slower one only spins longer
+
+Call = Callable[[], object]
+
+
+@dataclass(frozen=True)
+class Sample:
+    """Seconds that the work took on its device, and seconds until the call returned."""
+
+    device_s: float
+    host_s: float
+
+
+class Clock(Protocol):
+    def series(self, call: Call, count: int) -> list[Sample]: ...
+
+
+class WallClock:
+    """Host time; for work that has finished when the call returns."""
+
+    def series(self, call: Call, count: int) -> list[Sample]:
+        return [Sample(seconds, seconds) for seconds in (_elapsed(call) for _ in range(count))]
+
+
+class CudaClock:
+    """Device time between two events around each call, launches hidden behind a device that is busy.
+
+    Cold: a buffer of the size of the L2 cache is written before each call. Otherwise the calls follow
+    each other back to back.
+    """
+
+    def __init__(self, *, cold: bool) -> None:
+        size = torch.cuda.get_device_properties("cuda").L2_cache_size
+        self._flush = torch.empty(size, dtype=torch.int8, device="cuda") if cold else None
+        self._host_s = 0.0  # of the last call: how long the next launch will take
+
+    def series(self, call: Call, count: int) -> list[Sample]:
+        starts, ends = ([torch.cuda.Event(enable_timing=True) for _ in range(count)] for _ in range(2))
+        host = []
+        for start, end in zip(starts, ends, strict=True):
+            if self._flush is not None:
+                self._flush.zero_()
+            if self._flush is not None or not host:
+                torch.cuda._sleep(int(min(self._host_s, SPIN_LIMIT_S) * SPIN_HZ))
+            start.record()
+            self._host_s = _elapsed(call)
+            end.record()
+            host.append(self._host_s)
+        torch.cuda.synchronize()
+        times = (start.elapsed_time(end) / 1e3 for start, end in zip(starts, ends, strict=True))
+        return [Sample(device_s, host_s) for device_s, host_s in zip(times, host, strict=True)]
+
+
+class FakeClock:
+    """Runs the call and answers with the next of the given times; for tests."""
+
+    def __init__(self, times: Iterable[float]) -> None:
+        self._times: Iterator[float] = iter(times)
+
+    def series(self, call: Call, count: int) -> list[Sample]:
+        samples = []
+        for _ in range(count):
+            call()
+            seconds = next(self._times)
+            samples.append(Sample(seconds, seconds))
+        return samples
+
+
+def clocks(device: str) -> tuple[Clock, Clock | None]:
+    """The clock for cold samples, and the one for samples back to back where the two differ."""
+    if device == "cuda":
+        return CudaClock(cold=True), CudaClock(cold=False)
+    return WallClock(), None
+
+
+def timed(call: Callable[[], object], device: str) -> float:
+    """Seconds of one call until all it started has finished."""
+    if device != "cuda":
+        return _elapsed(call)
+    torch.cuda.synchronize()
+
+    def finished() -> None:
+        call()
+        torch.cuda.synchronize()
+
+    return _elapsed(finished)
+
+
+def _elapsed(call: Call) -> float:
+    start = time.perf_counter()
+    call()
+    return time.perf_counter() - start

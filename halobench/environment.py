@@ -1,0 +1,90 @@
+"""Where a run was made: machine, device, versions, commit. Written once a run, compared on resuming."""
+
+import os
+import platform
+import subprocess
+import sys
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import psutil
+import torch
+
+PACKAGES = ("halobench", "torch", "triton", "timm", "torchvision", "numpy", "pandas", "scipy")
+KEY = ("machine", "cpu", "cores", "memory_bytes", "gpu", "packages")  # runs that differ here do not mix
+
+
+def environment(command: list[str]) -> dict[str, Any]:
+    """Everything a reader needs to judge a figure, and the command to make it again."""
+    return {
+        "command": " ".join(command),
+        "started": datetime.now(UTC).isoformat(timespec="seconds"),
+        "commit": commit(),
+        "python": sys.version.split()[0],
+        "packages": {name: _version(name) for name in PACKAGES},
+        "system": platform.platform(),
+        "machine": platform.machine(),
+        "cpu": _cpu(),
+        "cores": psutil.cpu_count(logical=False) or os.cpu_count(),
+        "logical_cores": os.cpu_count(),
+        "memory_bytes": psutil.virtual_memory().total,
+        "load_average": list(os.getloadavg()),
+        "torch_cpu": torch.backends.cpu.get_cpu_capability(),
+        "gpu": _gpu(),
+    }
+
+
+def differences(before: dict[str, Any], now: dict[str, Any]) -> list[str]:
+    """What keeps two runs from being one, as text."""
+    return [
+        f"{name} was {before.get(name)}, now {now.get(name)}"
+        for name in KEY
+        if before.get(name) != now.get(name)
+    ]
+
+
+def commit() -> str:
+    """Of the checkout that this package lies in, `+changes` if it has any; empty where it is none."""
+    here = Path(__file__).parent
+    try:
+        done = subprocess.run(
+            ["git", "describe", "--always", "--abbrev=12", "--exclude=*", "--dirty=+changes"],
+            cwd=here,
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+    except (OSError, subprocess.CalledProcessError):
+        return ""
+    return done.stdout.strip()
+
+
+def _version(package: str) -> str | None:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None
+
+
+def _cpu() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return platform.processor()
+    return next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), "")
+
+
+def _gpu() -> dict[str, Any] | None:
+    if not torch.cuda.is_available():
+        return None
+    device = torch.cuda.get_device_properties("cuda")
+    return {
+        "name": device.name,
+        "memory_bytes": device.total_memory,
+        "l2_bytes": device.L2_cache_size,
+        "multiprocessors": device.multi_processor_count,
+        "capability": f"{device.major}.{device.minor}",
+        "cuda": torch.version.cuda,
+    }

@@ -1,0 +1,102 @@
+"""Names to models: the paper's HaloNets, and every model of timm as `timm/<its name>`."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+
+import timm
+from torch import nn
+
+from halobench import attention
+from halobench.models.halonet import CONFIGURATIONS, HaloNet
+
+TIMM = "timm/"
+TIMM_HALO = (
+    "halonet26t",
+    "halonet50ts",
+    "sehalonet33ts",
+    "eca_halonext26ts",
+    "halo2botnet50ts_256",
+    "haloregnetz_b",
+    "lamhalobotnet50ts_256",
+    "halonet_h1",
+)
+TIMM_OTHERS = (
+    "resnet50",
+    "resnet26t",
+    *(f"efficientnet_b{size}" for size in range(5)),
+    *(f"tf_efficientnet_b{size}" for size in range(8)),
+    "convnext_tiny",
+    "swin_tiny_patch4_window7_224",
+    "deit_small_patch16_224",
+    "botnet26t_256",
+    "lambda_resnet26t",
+)
+LISTED = (*CONFIGURATIONS, *(TIMM + name for name in TIMM_HALO + TIMM_OTHERS))  # timm has a thousand more
+
+
+@dataclass(frozen=True)
+class Model:
+    """A network by name: how it is built, for which images, and whether halo attention is inside."""
+
+    name: str
+    build: Callable[[str], nn.Module]  # implementation of the attention inside -> network
+    image_size: int  # side of the images it was published for
+    halo: bool
+
+    @property
+    def implementation(self) -> str:
+        """What it has inside when nothing else is asked for."""
+        if not self.halo:
+            return ""
+        return "original" if self.name.startswith(TIMM) else "auto"
+
+    def unsupported(self, implementation: str) -> str | None:
+        """Why it can not have this attention inside, or None; KeyError for one that nobody knows."""
+        if not self.halo:
+            return f"{self.name} has no halo attention inside" if implementation else None
+        if self.name.startswith(TIMM):
+            return None if implementation == "original" else f"{self.name} runs as `original` only"
+        if implementation in ("", "original"):
+            return f"{self.name} needs an implementation of its attention: one of `halobench list`, or auto"
+        if implementation != "auto":
+            attention.find(implementation)
+        return None
+
+
+def find(name: str) -> Model:
+    """The model of this name; KeyError with the known names."""
+    if name in CONFIGURATIONS:
+        row = CONFIGURATIONS[name]
+        return Model(name, partial(HaloNet, row), row.image_size, True)
+    published = name.removeprefix(TIMM)
+    if published == name or not _timm_has(published):
+        raise KeyError(
+            f"no model {name!r}; there are: {', '.join(LISTED)}; any other of timm is {TIMM}<its name>"
+        )
+    halo = published.partition(".")[0] in TIMM_HALO
+    return Model(name, partial(_published, published), _image_size(published), halo)
+
+
+def create(name: str, implementation: str | None = None) -> nn.Module:
+    """A network with weights drawn from torch's generator and this attention inside; its own if not given."""
+    model = find(name)
+    implementation = model.implementation if implementation is None else implementation
+    if reason := model.unsupported(implementation):
+        raise ValueError(f"{implementation!r} does not fit: {reason}")
+    return model.build(implementation)
+
+
+def _timm_has(name: str) -> bool:
+    """Of a name with a tag (`resnet50.a1_in1k`), whether the tag is one too."""
+    return timm.is_model(name) and ("." not in name or name in timm.list_pretrained())
+
+
+def _image_size(name: str) -> int:
+    size: int = timm.get_pretrained_cfg(name).input_size[-1]  # type: ignore[union-attr]  # every model of timm has one
+    return size
+
+
+def _published(name: str, implementation: str) -> nn.Module:
+    network: nn.Module = timm.create_model(name, pretrained=False)
+    return network

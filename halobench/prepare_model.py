@@ -1,0 +1,112 @@
+"""A whole network on random images: inference, or a training step (forward, loss, backward, one step of SGD)."""
+
+import hashlib
+from collections.abc import Callable
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from halobench import check, clock
+from halobench.check import SLACK, Verdict
+from halobench.models import counting, zoo
+from halobench.prepare import Ready, Settings
+from halobench.problem import ModelCase
+from halobench.record import Work
+
+REFERENCE = "haloed_blocked"  # in float64, what our own networks are compared with
+LEARNING_RATE = 1e-4  # small enough that random labels do not drive the weights away
+
+
+def unsupported(case: ModelCase) -> str | None:
+    return zoo.find(case.model).unsupported(case.implementation)
+
+
+def work(case: ModelCase) -> Work:
+    return counting.work(
+        case.model, case.implementation, case.image_size, case.batch, case.direction, case.device
+    )
+
+
+def prepare(case: ModelCase, settings: Settings) -> Ready:
+    model = _network(case, settings.seed, case.implementation, getattr(torch, case.dtype))
+    images, labels = _data(case, settings.seed)
+    call = _inference(model, images) if case.direction == "inference" else _training(model, images, labels)
+
+    def first() -> tuple[float, Verdict | None]:
+        model.eval()
+        logits: list[Tensor] = []
+        seconds = clock.timed(lambda: logits.append(_inference(model, images)()), case.device)
+        verdict = _verdict(logits[0], case, settings)
+        if case.direction == "training":
+            model.train()
+            seconds = clock.timed(call, case.device)
+        return seconds, verdict
+
+    return Ready(call, first)
+
+
+def _network(case: ModelCase, seed: int, implementation: str, dtype: torch.dtype) -> nn.Module:
+    """The same weights for the same seed, whatever the implementation."""
+    torch.manual_seed(seed)
+    model = zoo.create(case.model, implementation).to(case.device, dtype)
+    return model.to(memory_format=_memory_format(case))
+
+
+def _data(case: ModelCase, seed: int) -> tuple[Tensor, Tensor]:
+    generator = torch.Generator().manual_seed(seed)
+    images = torch.randn(case.batch, 3, case.image_size, case.image_size, generator=generator)
+    labels = torch.randint(1000, (case.batch,), generator=generator)
+    images = images.to(case.device, getattr(torch, case.dtype), memory_format=_memory_format(case))
+    return images, labels.to(case.device)
+
+
+def _memory_format(case: ModelCase) -> torch.memory_format:
+    return torch.channels_last if case.layout == "channels_last" else torch.contiguous_format
+
+
+def _inference(model: nn.Module, images: Tensor) -> Callable[[], Tensor]:
+    def call() -> Tensor:
+        with torch.inference_mode():
+            logits: Tensor = model(images)
+            return logits
+
+    return call
+
+
+def _training(model: nn.Module, images: Tensor, labels: Tensor) -> Callable[[], object]:
+    optimizer = torch.optim.SGD(model.parameters(), lr=LEARNING_RATE, momentum=0.9)
+
+    def call() -> None:
+        F.cross_entropy(model(images), labels).backward()
+        optimizer.step()
+        optimizer.zero_grad()
+
+    return call
+
+
+def _verdict(logits: Tensor, case: ModelCase, settings: Settings) -> Verdict | None:
+    """Our own networks against the same weights with the reference; what others publish is as it is."""
+    if case.implementation in ("", "original"):
+        return None if logits.isfinite().all() else Verdict({"logits": float("nan")}, {"logits": 0.0})
+    exact, bound = _reference(case, settings)
+    return Verdict({"logits": check.relative_error(logits, exact)}, {"logits": bound})
+
+
+def _reference(case: ModelCase, settings: Settings) -> tuple[Tensor, float]:
+    """Logits in float64, and how far those of the case's dtype may be off: shared by all implementations."""
+    text = f"{case.model} {case.batch} {case.image_size} {case.dtype} {case.device} {settings.seed}"
+    folder = settings.truths
+    path = folder / f"{hashlib.sha256(text.encode()).hexdigest()}.pt" if folder else None
+    if path is not None and path.exists():
+        found: tuple[Tensor, float] = torch.load(path)
+        return found
+    images, _ = _data(case, settings.seed)
+    exact, rounded = (
+        _inference(_network(case, settings.seed, REFERENCE, dtype).eval(), images.to(dtype))()
+        for dtype in (torch.float64, images.dtype)
+    )
+    bound = SLACK * check.relative_error(rounded, exact) + torch.finfo(images.dtype).eps
+    if path is not None:
+        torch.save((exact.clone(), bound), path)
+    return exact, bound

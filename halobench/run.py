@@ -1,0 +1,111 @@
+"""The loop: leave out, check, sample, probe; every record is yielded the moment it exists."""
+
+import dataclasses
+import random
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
+from itertools import groupby
+from statistics import median
+
+import torch
+
+from halobench import clock, probes
+from halobench.clock import Call, Clock, Sample
+from halobench.prepare import Settings, workload
+from halobench.problem import AttentionCase, Case
+from halobench.record import Record, Work
+from halobench.stats import Stop
+
+Measure = Callable[[Case], Record]
+Clocks = tuple[Clock, Clock | None]  # cold, and back to back where that differs
+
+TOO_LARGE = ("oom", "timeout")
+SIZES = ("batch", "heads", "height", "width", "dim_qk", "dim_v", "image_size")
+OUT_OF_MEMORY = ("can't allocate memory", "out of memory")
+
+
+def run(plan: Iterable[Case], measure: Measure, *, replicates: int = 1, seed: int = 0) -> Iterator[Record]:
+    """Measure every case as often as asked; what is larger than one that was too large is left out."""
+    too_large: list[Case] = []
+    for replicate, case in _order(plan, replicates, random.Random(seed)):
+        smaller = next((other for other in too_large if _not_smaller(case, other)), None)
+        if smaller is not None:
+            yield Record(case=case, replicate=replicate, status="pruned", reason=f"{smaller.id} was too large")
+            continue
+        record = dataclasses.replace(measure(case), replicate=replicate)
+        if record.status in TOO_LARGE:
+            too_large.append(case)
+        yield record
+
+
+def measure(case: Case, settings: Settings, clocks: Clocks | None = None) -> Record:
+    """One record, whatever happens, in this process; time is only taken of what is right."""
+    record = partial(Record, case=case)
+    work = Work()
+    try:
+        torch.set_num_threads(case.threads)
+        if reason := workload(case).unsupported(case):
+            return record(status="unsupported", reason=reason)
+        work = workload(case).work(case)
+        return _measure(case, settings, clocks or clock.clocks(case.device), work)
+    except Exception as error:  # one broken case must not end the sweep
+        reason = f"{type(error).__name__}: {error}".splitlines()[0]
+        short = isinstance(error, MemoryError) or any(words in str(error) for words in OUT_OF_MEMORY)
+        return record(status="oom" if short else "failed", reason=reason, work=work)
+
+
+def _measure(case: Case, settings: Settings, clocks: Clocks, work: Work) -> Record:
+    record = partial(Record, case=case, work=work)
+    ready = workload(case).prepare(case, settings)
+    first_s, verdict = ready.first()
+    error = None if verdict is None else verdict.error
+    if verdict is not None and not verdict.right:
+        return record(status="wrong", reason=str(verdict), error=error)
+    before = probes.device_state(case.device)
+    cold, hot = (None if one is None else _sample(ready.call, one, settings.stop) for one in clocks)
+    after = probes.device_state(case.device)
+    memory = probes.memory(ready.call, case.device)
+    steady_s = max(median(sample.device_s for sample in cold), median(sample.host_s for sample in cold))
+    return record(
+        status="ok",
+        error=error,
+        samples=tuple(sample.device_s for sample in cold),
+        samples_hot=tuple(sample.device_s for sample in hot or ()),
+        samples_host=tuple(sample.host_s for sample in cold),
+        compile_s=max(0.0, first_s - steady_s),
+        peak_bytes=memory.peak_bytes,
+        reserved_bytes=memory.reserved_bytes,
+        device_state="; ".join(state for state in (before, after) if state),
+    )
+
+
+def _sample(call: Call, source: Clock, stop: Stop) -> list[Sample]:
+    samples: list[Sample] = []
+    while not stop.reached([sample.device_s for sample in samples]):
+        samples += source.series(call, max(1, len(samples) // 2))
+    return samples
+
+
+def _order(plan: Iterable[Case], replicates: int, chance: random.Random) -> Iterator[tuple[int, Case]]:
+    """Once: as planned. Several times: rounds over the implementations of one problem, each in random order."""
+    for _, alike in groupby(plan, key=lambda case: dataclasses.replace(case, implementation="")):
+        cases = list(alike)
+        for replicate in range(replicates):
+            if replicates > 1:
+                chance.shuffle(cases)
+            for case in cases:
+                yield replicate, case
+
+
+def _not_smaller(case: Case, other: Case) -> bool:
+    """Whether two cases differ in sizes only, and none of the first's is below the other's."""
+    if type(case) is not type(other):
+        return False
+    these, others = _flat(case), _flat(other)
+    same = all(these[name] == others[name] for name in these if name not in SIZES)
+    return same and all(these[name] >= others[name] for name in SIZES if name in these)
+
+
+def _flat(case: Case) -> dict[str, object]:
+    fields = dict(vars(case))
+    return fields | vars(fields.pop("problem")) if isinstance(case, AttentionCase) else fields

@@ -1,0 +1,101 @@
+"""A case in a process of its own: a timeout, a crash and a lack of memory become statuses.
+
+Children are forked from a server that has imported what they need but computed nothing, which
+takes a few hundredths of a second each; a process that has computed can not be forked safely.
+"""
+
+import multiprocessing
+import os
+import resource
+import signal
+import sys
+import tempfile
+from collections.abc import Iterable
+from dataclasses import replace
+from multiprocessing.connection import Connection
+from pathlib import Path
+
+import psutil
+
+from halobench import attention, plugins
+from halobench.prepare import Settings, workload
+from halobench.problem import AttentionCase, Case
+from halobench.record import Record, Status
+from halobench.run import measure as measure_here
+
+SPARE = 0.95  # of the free memory is what a child may take
+
+
+def start(plan: Iterable[Case]) -> None:
+    """Start the server with all that these cases import."""
+    modules = {f"halobench.prepare_{case.workload}" for case in plan}
+    server = multiprocessing.get_context("forkserver")
+    server.set_forkserver_preload(["halobench.worker", *sorted(modules), *plugins.modules(attention.GROUP)])
+
+
+def measure(case: Case, settings: Settings, timeout: float) -> Record:
+    """Measure in a child; after `timeout` seconds it and all it started are killed."""
+    context = multiprocessing.get_context("forkserver")
+    ours, theirs = context.Pipe(duplex=False)
+    with tempfile.NamedTemporaryFile("r", prefix="halobench-", errors="replace") as said:
+        kills = _memory_kills()
+        child = context.Process(target=_child, args=(theirs, said.name, case, settings), daemon=False)
+        child.start()
+        theirs.close()
+        record = _receive(ours, timeout)
+        if record is None:
+            status, reason = _ending(child, timeout, kills, said.read())
+            record = _without_result(case, status, reason)
+        child.join()
+    return record
+
+
+def _receive(ours: Connection, timeout: float) -> Record | None:
+    try:
+        return ours.recv() if ours.poll(timeout) else None  # type: ignore[no-any-return]
+    except EOFError:
+        return None
+
+
+def _ending(child: multiprocessing.Process, timeout: float, kills: int, said: str) -> tuple[Status, str]:
+    """Why no result came."""
+    child.join(timeout=1)
+    if child.exitcode is None:
+        os.killpg(child.pid, signal.SIGKILL)
+        return "timeout", f"no result after {timeout:g} s"
+    if child.exitcode == -signal.SIGKILL and _memory_kills() > kills:
+        return "oom", "killed by the system for want of memory"
+    how = f"signal {signal.Signals(-child.exitcode).name}" if child.exitcode < 0 else f"exit code {child.exitcode}"
+    last = said.strip().splitlines()[-1:]
+    return "crashed", ": ".join([f"ended with {how}", *last])
+
+
+def _without_result(case: Case, status: Status, reason: str) -> Record:
+    record = Record(case=case, status=status, reason=reason)
+    if isinstance(case, AttentionCase):  # known from the problem; a network would have to be built for it
+        return replace(record, work=workload(case).work(case))
+    return record
+
+
+def _child(theirs: Connection, said: str, case: Case, settings: Settings) -> None:
+    os.setsid()
+    with Path(said).open("w", encoding="utf-8") as file:
+        os.dup2(file.fileno(), sys.stdout.fileno())
+        os.dup2(file.fileno(), sys.stderr.fileno())
+    if case.device == "cpu":
+        _limit_memory()
+    theirs.send(measure_here(case, settings))
+
+
+def _limit_memory() -> None:
+    """So that too large an allocation raises here, and the system need not kill anything."""
+    Path("/proc/self/oom_score_adj").write_text("1000", encoding="ascii")
+    own = psutil.Process().memory_info().data
+    most = int(own + SPARE * psutil.virtual_memory().available)
+    resource.setrlimit(resource.RLIMIT_DATA, (most, most))
+
+
+def _memory_kills() -> int:
+    """Processes that the system has killed so far for want of memory."""
+    lines = Path("/proc/vmstat").read_text(encoding="ascii").splitlines()
+    return sum(int(line.split()[1]) for line in lines if line.startswith("oom_kill "))

@@ -1,0 +1,128 @@
+"""What figures share: panels, points with their intervals, axes with units, one legend."""
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
+
+from halobench import text
+from halobench.report import colour, marker, ordered
+
+from ._rows import MAP, PANELS, Row, in_common, map_name, measured, sweep
+
+WIDTH = 8  # inches, at which text of 10 points reads well on a page
+
+
+@dataclass(frozen=True)
+class Quantity:
+    """What an axis shows: a column, its words and unit, and the columns of its interval."""
+
+    column: str
+    words: str
+    unit: str
+    interval: tuple[str, str] | None = None
+
+    def of(self, rows: pd.DataFrame, column: str | None = None) -> pd.Series:
+        """In the unit of the axis."""
+        return rows[column or self.column] / text.UNITS[self.unit]
+
+
+TIME = Quantity("time_s", "median time, its 95 % interval", "ms", ("time_low_s", "time_high_s"))
+MEMORY = Quantity("peak_bytes", "peak memory beyond the inputs", "MiB")
+FLOP = Quantity("flop_executed", "floating point operations", "GFLOP")
+
+
+def over_resolution(frame: pd.DataFrame, quantity: Quantity, title: str) -> Figure | str:
+    """A line an implementation over the side of the map, a panel a direction and border."""
+    rows = sweep(measured(frame, "attention").dropna(subset=quantity.column), MAP)
+    if rows.empty:
+        return f"No case of attention has a value of {quantity.column}.\n"
+    rows = rows.assign(side=(rows["height"] * rows["width"]) ** 0.5).sort_values("side")
+    figure = Figure()
+    for axes, part in panels(figure, rows):
+        for name in ordered(part["implementation"]):
+            points(axes, part.loc[part["implementation"] == name].set_index("side"), quantity, linestyle="-")
+        axes.set(xlabel="map [positions]", xscale="log", xmargin=0.12)
+        ticks = part.drop_duplicates("side")
+        axes.set_xticks(ticks["side"], [map_name(row) for row in ticks.to_dict("records")])
+        axes.xaxis.set_minor_locator(NullLocator())
+    finish(figure, quantity, f"{title}\n{in_common(rows, MAP)}")
+    return figure
+
+
+def panels(figure: Figure, rows: pd.DataFrame) -> Iterator[tuple[Axes, pd.DataFrame]]:
+    """Axes that share their scale, with the rows of each direction and border that occurs."""
+    groups = list(rows.groupby(list(PANELS)))
+    across = min(2, len(groups))
+    down = math.ceil(len(groups) / across)
+    figure.set_size_inches(WIDTH, 1.2 + 2.9 * down)
+    grid = figure.subplots(down, across, sharex=True, sharey=True, squeeze=False).ravel()
+    for axes, ((direction, border), part) in zip(grid, groups, strict=False):
+        axes.set_title(f"{str(direction).replace('_', ' + ')}, border {border}", fontsize="medium")
+        axes.tick_params(labelbottom=True)
+        yield axes, part
+    for axes in grid[len(groups) :]:
+        axes.remove()
+
+
+def points(axes: Axes, rows: pd.DataFrame, quantity: Quantity, *, linestyle: str) -> None:
+    """One implementation's values, at the places along x that are the rows' index."""
+    name = str(rows["implementation"].iloc[0])
+    look: dict[str, Any] = {
+        "color": colour(name),
+        "marker": marker(name),
+        "markersize": 4.5,
+        "linewidth": 1.2,
+    }
+    axes.plot(rows.index, quantity.of(rows), label=name, linestyle=linestyle, **look)
+    if quantity.interval is not None:
+        low, high = (quantity.of(rows, column) for column in quantity.interval)
+        axes.vlines(rows.index, low, high, color=colour(name), linewidth=1.5)
+
+
+def categories(
+    axes: Axes,
+    rows: pd.DataFrame,
+    quantity: Quantity,
+    name_of: Callable[[Row], str],
+    order: Sequence[str],
+) -> None:
+    """A group a category, side by side in it a point an implementation; the categories in the order given."""
+    place = rows.apply(name_of, axis=1).map(list(order).index)
+    names = ordered(rows["implementation"])
+    for index, name in enumerate(names):
+        own = rows["implementation"] == name
+        shift = 0.7 * ((index + 0.5) / len(names) - 0.5)
+        points(axes, rows[own].set_index(place[own] + shift), quantity, linestyle="")
+    axes.set_xticks(range(len(order)), order)
+    axes.set_xlim(-0.5, len(order) - 0.5)
+    for edge in range(1, len(order)):
+        axes.axvline(edge - 0.5, color="0.9", linewidth=0.8, zorder=0)
+
+
+def finish(figure: Figure, quantity: Quantity, title: str) -> None:
+    """Log axis with its unit, the title, one legend for all panels."""
+    for axes in figure.axes:
+        logarithmic(axes, quantity)
+        axes.label_outer(remove_inner_ticks=False)
+    shown = [axes.get_legend_handles_labels() for axes in figure.axes]
+    handles = {label: handle for pair in shown for handle, label in zip(*pair, strict=True)}
+    figure.suptitle(title, fontsize="medium")
+    figure.set_layout_engine("constrained")
+    figure.legend(handles.values(), handles, loc="outside lower center", ncols=3, frameon=False)
+
+
+def logarithmic(axes: Axes, quantity: Quantity) -> None:
+    """Plain numbers along y: at 1, 2 and 5 where they span little, else at powers of ten."""
+    axes.set(yscale="log", ylabel=f"{quantity.words} [{quantity.unit}]")
+    low, high = axes.get_ylim()
+    axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5) if high < 200 * low else (1,)))
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, place: text.number(value)))
+    axes.yaxis.set_minor_locator(NullLocator())
+    axes.grid(axis="y", color="0.9")
+    axes.set_axisbelow(True)

@@ -1,0 +1,55 @@
+"""The measured networks: what they cost, and how accurate they were said to be."""
+
+import pandas as pd
+
+from halobench import text
+from halobench.published import published
+from halobench.report import report
+
+from ._rows import Row, changing, measured
+from ._tables import plain, table
+
+WORDS = ("model", "implementation", "direction")
+HEADER = ("image [px]", "batch", "time", "images/s", "peak memory", "operations", "parameters", "top-1")
+SHOWN = (*WORDS, "image_size", "batch")
+MARK = "†"
+
+
+@report("models")
+def models(frame: pd.DataFrame) -> str:
+    """Measured models."""
+    rows = measured(frame, "model")
+    if rows.empty:
+        return "No model was measured.\n"
+    more = changing(rows, SHOWN)
+    rows = rows.sort_values([*SHOWN, *more], kind="stable")
+    lines = [
+        [*(plain(row[name]) or text.NOTHING for name in (*WORDS, *more)), *_numbers(row)]
+        for row in rows.to_dict("records")
+    ]
+    return (
+        "Times are medians with their 95 % interval, peak memory is beyond the inputs, operations are the "
+        "useful ones of the batch, a multiply-add is 2. Top-1 is the published accuracy on ImageNet-1k, "
+        f"{MARK} where that is second hand.\n\n"
+        + table([*WORDS, *more, *HEADER], lines, words=len(WORDS) + len(more))
+    )
+
+
+def _numbers(row: Row) -> list[str]:
+    return [
+        text.number(row["image_size"]),
+        text.number(row["batch"]),
+        text.time(row["time_s"], row["time_low_s"], row["time_high_s"]),
+        text.number(row["images_per_second"]),
+        text.bytes_(row["peak_bytes"]),
+        text.flop(row["flop"]),
+        text.count(row["params"]),
+        text.percent(row["top1"]) + ("" if _verified(row["model"], row["top1"]) else MARK),
+    ]
+
+
+def _verified(model: str, top1: float) -> bool:
+    """Also where there is nothing to verify."""
+    table = published()
+    rows = table[(table["model"] == model) & (table["top1"] == top1)]
+    return rows.empty or bool(rows["verified"].any())

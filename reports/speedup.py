@@ -1,0 +1,73 @@
+"""How many times faster than the baseline each implementation is, on every problem."""
+
+import numpy as np
+import pandas as pd
+
+from halobench import text
+from halobench.metrics import BASELINE, problem_columns
+from halobench.report import ordered, report
+
+from ._rows import Row, changing, map_name, measured, place_name
+from ._tables import bold, plain, table
+
+SHOWN = ("block", "halo", "batch", "border", "direction")  # beside the map; the rest where it differs
+ELSEWHERE = ("height", "width", "device", "threads", *SHOWN)
+
+
+@report("speedup")
+def speedup(frame: pd.DataFrame) -> str:
+    """Speed-up of attention over the dense baseline."""
+    if measured(frame, "attention").empty:
+        return "No case of attention was measured.\n"
+    rows = frame[frame["workload"] == "attention"]
+    places = rows.groupby(["device", "threads"], sort=False)
+    return "\n".join(f"On {place_name(part.iloc[0].to_dict())}: {_speedups(part)}" for _, part in places)
+
+
+def _speedups(rows: pd.DataFrame) -> str:
+    names = ordered(rows["implementation"])
+    shown = [*SHOWN, *changing(rows, ELSEWHERE)]
+    rows = rows.sort_values(["height", "width", *shown], kind="stable")
+    problems = [group for _, group in rows.groupby(problem_columns(rows), dropna=False, sort=False)]
+    lines = [
+        [
+            map_name(group.iloc[0].to_dict()),
+            *(_word(group.iloc[0][name]) for name in shown),
+            *_cells(group, names),
+        ]
+        for group in problems
+    ]
+    means, count = _means(problems, names)
+    lines.append(["**geometric mean**", *[""] * len(shown), *(text.ratio(mean) for mean in means)])
+    return (
+        f"the time of `{BASELINE}` over that of the others, the fastest in bold; the time itself where there is "
+        f"no `{BASELINE}`. The geometric mean is over {count} of {len(problems)} problems: those on which all "
+        "were measured (but for implementations that never were).\n\n"
+        + table(["map", *shown, *map(plain, names)], lines, words=1)
+    )
+
+
+def _cells(group: pd.DataFrame, names: list[str]) -> list[str]:
+    """A problem's row: what each implementation did."""
+    rows = group.set_index("implementation").to_dict("index")
+    fastest = group["time_s"].where(group["status"] == "ok").min()
+    return [_cell(rows[name], fastest) if name in rows else text.NOTHING for name in names]
+
+
+def _cell(row: Row, fastest: float) -> str:
+    if row["status"] != "ok":
+        return str(row["status"])
+    known = text.ratio(row["speedup"]) if row["speedup"] > 0 else text.seconds(row["time_s"])
+    return bold(known) if row["time_s"] == fastest else known
+
+
+def _means(problems: list[pd.DataFrame], names: list[str]) -> tuple[list[float], int]:
+    """A geometric mean an implementation, over the same problems for all; and how many those are."""
+    factors = pd.DataFrame([group.set_index("implementation")["speedup"] for group in problems])
+    factors = factors.dropna(axis="columns", how="all").dropna()
+    means = np.exp(np.log(factors).mean()) if len(factors) else pd.Series(dtype=float)
+    return [float(means.get(name, np.nan)) for name in names], len(factors)
+
+
+def _word(value: object) -> str:
+    return f"{value:g}" if isinstance(value, float) else plain(value)
