@@ -142,11 +142,18 @@ def _kind(position: Position, dim_qk: int) -> str:
 
 
 def _must_fit(problem: Problem, q: Tensor, k: Tensor, v: Tensor, position: Position) -> None:
-    expected = {"q": (q, problem.q_shape), "k": (k, problem.k_shape), "v": (v, problem.v_shape)}
-    for name, table in zip(("relative height", "relative width"), position or (), strict=False):
-        expected[name] = (table, problem.table_shape)
-    for name, (tensor, shape) in expected.items():
+    expected: list[tuple[str, Tensor, tuple[int, ...]]] = [
+        ("q", q, problem.q_shape),
+        ("k", k, problem.k_shape),
+        ("v", v, problem.v_shape),
+    ]
+    if position is not None:
+        expected.append(("relative height", position[0], problem.table_shape))
+        expected.append(("relative width", position[1], problem.table_shape))
+    for name, tensor, shape in expected:
         if tuple(tensor.shape) != shape:
             raise ValueError(f"{name} must have shape {shape}, not {tuple(tensor.shape)}")
         if (tensor.dtype, tensor.device) != (q.dtype, q.device):
-            raise ValueError(f"{name} must be {q.dtype} on {q.device} like q, not {tensor.dtype} on {tensor.device}")
+            raise ValueError(
+                f"{name} must be {q.dtype} on {q.device} like q, not {tensor.dtype} on {tensor.device}"
+            )

@@ -57,7 +57,9 @@ def truth(problem: Problem, given: Inputs, seed: int = 0) -> Truth:
     """
     maps, chosen = _what(problem, seed)
     grad_out = _only(given.grad_out, maps, chosen, problem)
-    part = replace(problem, batch=len(range(problem.batch)[maps[0]]), heads=len(range(problem.heads)[maps[1]]))
+    part = replace(
+        problem, batch=len(range(problem.batch)[maps[0]]), heads=len(range(problem.heads)[maps[1]])
+    )
     small = Inputs(given.q[maps], given.k[maps], given.v[maps], given.position, grad_out[maps])
     exact = _results(small, part, chosen, torch.float64)
     bounds = _bounds(small, part, chosen, exact)
@@ -69,7 +71,9 @@ def judge(results: dict[str, Tensor], problem: Problem, given: Inputs, known: Tr
     out = results["out"]
     _must_have_form(out, given.q, problem)
     judged = results | {"out": _only(out, known.maps, known.chosen, problem)}
-    errors = {name: relative_error(x, _placed(known.exact[name], x, known.maps)) for name, x in judged.items()}
+    errors = {
+        name: relative_error(x, _placed(known.exact[name], x, known.maps)) for name, x in judged.items()
+    }
     if not out.isfinite().all():  # also where the oracle was not asked
         errors["out"] = float("nan")
     return Verdict(errors, known.bounds)
@@ -83,14 +87,14 @@ def run(attend: Attend, problem: Problem, given: Inputs, grad_out: Tensor | None
     leaves = {name: x.detach().requires_grad_() for name, x in given.tensors.items()}
     q, k, v, *tables = leaves.values()
     out = attend(q, k, v, (tables[0], tables[1]) if tables else None, problem)
-    gradients = torch.autograd.grad(out, list(leaves.values()), grad_out)
+    gradients = torch.autograd.grad(out, list(leaves.values()), grad_out, materialize_grads=True)
     return {"out": out.detach()} | {f"d{name}": x for name, x in zip(leaves, gradients, strict=True)}
 
 
 def relative_error(actual: Tensor, exact: Tensor) -> float:
-    """Frobenius norm of the difference over that of the exact; absolute (root mean square) where that is zero."""
-    norm = exact.norm().item() or max(1, exact.numel()) ** 0.5
-    return (actual.double() - exact).norm().item() / norm
+    """Frobenius norm of the difference over that of the exact; where that is zero, its root mean square."""
+    norm = float(exact.norm()) or max(1, exact.numel()) ** 0.5
+    return float((actual.double() - exact).norm()) / norm
 
 
 def _what(problem: Problem, seed: int) -> tuple[tuple[slice, slice], list[Block]]:
@@ -104,16 +108,16 @@ def _what(problem: Problem, seed: int) -> tuple[tuple[slice, slice], list[Block]
     return (slice(batch, batch + 1), slice(head, head + 1)), sorted(chosen)
 
 
-def _results(
-    given: Inputs, problem: Problem, chosen: list[Block], dtype: torch.dtype
-) -> dict[str, Tensor]:
+def _results(given: Inputs, problem: Problem, chosen: list[Block], dtype: torch.dtype) -> dict[str, Tensor]:
     def on_blocks(*args: object) -> Tensor:
         return oracle.attend(*args, chosen=chosen, dtype=dtype)  # type: ignore[arg-type]
 
     return run(on_blocks, problem, given, given.grad_out.to(dtype))
 
 
-def _bounds(given: Inputs, problem: Problem, chosen: list[Block], exact: dict[str, Tensor]) -> dict[str, float]:
+def _bounds(
+    given: Inputs, problem: Problem, chosen: list[Block], exact: dict[str, Tensor]
+) -> dict[str, float]:
     """A few times the error of the dense formula in the dtype; float64's follows from float32's."""
     dtype = given.q.dtype
     coarse = torch.float32 if dtype == torch.float64 else dtype

@@ -46,7 +46,7 @@ class CudaClock:
 
     def series(self, call: Call, count: int) -> list[Sample]:
         starts, ends = ([torch.cuda.Event(enable_timing=True) for _ in range(count)] for _ in range(2))
-        host = []
+        host: list[float] = []
         for start, end in zip(starts, ends, strict=True):
             if self._flush is not None:
                 self._flush.zero_()

@@ -9,7 +9,9 @@ PROBLEMS = {
     "zero border": Problem(
         height=6, width=3, block=3, halo=2, dim_qk=8, dim_v=8, border="zero", position="sum"
     ),
-    "one block, halo all outside": Problem(height=4, width=4, block=4, halo=1, border="zero", position="split"),
+    "one block, halo all outside": Problem(
+        height=4, width=4, block=4, halo=1, border="zero", position="split"
+    ),
     "per-pixel windows": Problem(height=5, width=4, block=1, halo=2, position="split"),
     "halo wider than the map": Problem(height=4, width=4, block=1, halo=9, border="zero"),
     "block larger than the map": Problem(height=5, width=3, block=8, halo=3, border="zero", position="sum"),
@@ -17,9 +19,19 @@ PROBLEMS = {
     "cut-off blocks, zero border, stride": Problem(
         height=11, width=9, block=4, halo=3, stride=2, border="zero", position="sum", heads=2
     ),
-    "stride 2, exact offsets": Problem(height=8, width=12, block=4, halo=1, stride=2, position="split", heads=2),
+    "stride 2, exact offsets": Problem(
+        height=8, width=12, block=4, halo=1, stride=2, position="split", heads=2
+    ),
     "stride 2, compact offsets": Problem(
-        height=16, width=8, block=8, halo=3, stride=2, border="zero", position="sum", offset="compact", heads=2
+        height=16,
+        width=8,
+        block=8,
+        halo=3,
+        stride=2,
+        border="zero",
+        position="sum",
+        offset="compact",
+        heads=2,
     ),
     "stride of a whole block": Problem(height=6, width=6, block=3, halo=1, stride=3, position="sum"),
     "wide values, odd block": Problem(

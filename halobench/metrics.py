@@ -1,18 +1,17 @@
 """Metrics: columns worked out from stored measurements, so that old runs get new metrics too."""
 
+import dataclasses
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
 import pandas as pd
 
+from halobench.problem import AttentionCase, ModelCase, Problem
 from halobench.registry import Registry
 
 BASELINE = "naive_global"
-OUTCOMES = (  # every other column says what was asked, so that rows alike in those are comparable
-    "case implementation status reason error time_s time_low_s time_high_s samples time_hot_s host_s compile_s "
-    "peak_bytes reserved_bytes flop flop_executed min_bytes params top1 device_state"
-).split()
+ASKED = {field.name for kind in (Problem, AttentionCase, ModelCase) for field in dataclasses.fields(kind)}
 
 Compute = Callable[[pd.DataFrame], pd.Series]
 Better = Literal["higher", "lower"]
@@ -48,7 +47,9 @@ def with_metrics(frame: pd.DataFrame) -> pd.DataFrame:
 
 def problem_columns(frame: pd.DataFrame) -> list[str]:
     """The columns that say what was asked: rows alike in them differ in the implementation only."""
-    return [name for name in frame.columns if name not in OUTCOMES and name not in METRICS]
+    return [
+        name for name in frame.columns if name == "workload" or (name in ASKED and name != "implementation")
+    ]
 
 
 def over(frame: pd.DataFrame, column: str, implementation: str) -> pd.Series:

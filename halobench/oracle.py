@@ -51,7 +51,7 @@ def blocks(problem: Problem) -> list[Block]:
     return [(row, column) for row in range(rows) for column in range(columns)]
 
 
-def attend(
+def attend(  # noqa: PLR0913  the operation's inputs, and which part of it
     q: Tensor,
     k: Tensor,
     v: Tensor,

@@ -1,4 +1,4 @@
-"""A whole network on random images: inference, or a training step (forward, loss, backward, one step of SGD)."""
+"""A whole network on random images: inference, or a training step (forward, loss, backward, SGD)."""
 
 import hashlib
 from collections.abc import Callable

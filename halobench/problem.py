@@ -7,6 +7,7 @@ Sizes are counted in positions of the map, a multiply-add is two floating point 
 import dataclasses
 import math
 from dataclasses import dataclass
+from typing import Any
 
 BYTES_PER_ELEMENT = {"float32": 4, "float16": 2, "bfloat16": 2, "float64": 8}
 CHOICES = {
@@ -15,6 +16,8 @@ CHOICES = {
     "position": ("none", "sum", "split"),
     "offset": ("exact", "compact"),
 }
+LEAST = {"height": 1, "width": 1, "block": 1, "heads": 1, "dim_qk": 1, "dim_v": 1, "stride": 1}
+LEAST |= {"batch": 0, "halo": 0}
 LAYOUTS = ("bhyxd", "channels_last", "nchw")
 
 
@@ -45,12 +48,9 @@ class Problem:
     dtype: str = "float32"
 
     def __post_init__(self) -> None:
-        for name in ("height", "width", "block", "heads", "dim_qk", "dim_v", "stride"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} must be 1 or more, not {getattr(self, name)}")
-        for name in ("batch", "halo"):
-            if getattr(self, name) < 0:
-                raise ValueError(f"{name} must be 0 or more, not {getattr(self, name)}")
+        for name, least in LEAST.items():
+            if getattr(self, name) < least:
+                raise ValueError(f"{name} must be {least} or more, not {getattr(self, name)}")
         for name, allowed in CHOICES.items():
             if getattr(self, name) not in allowed:
                 raise ValueError(f"{name} must be one of {', '.join(allowed)}, not {getattr(self, name)!r}")
@@ -119,7 +119,7 @@ class Problem:
         return self.batch * self.heads * self._axis_pairs(self.height) * self._axis_pairs(self.width)
 
     def slots(self) -> int:
-        """Query-slot pairs of whole blocks and whole windows: what an implementation computes that skips nothing."""
+        """Query-slot pairs of whole blocks and whole windows: computed where nothing is skipped."""
         blocks = self.grid[0] * self.grid[1]
         return self.batch * self.heads * blocks * self.side**2 * self.window**2
 
@@ -166,6 +166,13 @@ class AttentionCase:
     workload = "attention"
 
     @property
+    def fields(self) -> dict[str, Any]:
+        """Of the problem and of the case, side by side."""
+        own = dict(vars(self))
+        problem: dict[str, Any] = vars(own.pop("problem"))
+        return problem | own
+
+    @property
     def id(self) -> str:
         """Text that names the case, the same in every run; what is at its default is left out."""
         p = self.problem
@@ -191,7 +198,9 @@ class ModelCase:
     """One network on square images, as it is measured."""
 
     model: str
-    implementation: str  # of the attention inside; `original` as it was published; empty without halo attention
+    implementation: (
+        str  # of the attention inside; `original` as it was published; empty without halo attention
+    )
     direction: str  # inference, training
     image_size: int
     batch: int
@@ -201,6 +210,11 @@ class ModelCase:
     threads: int = 1
 
     workload = "model"
+
+    @property
+    def fields(self) -> dict[str, Any]:
+        """By name."""
+        return dict(vars(self))
 
     def __post_init__(self) -> None:
         for name in ("image_size", "batch"):

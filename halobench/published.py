@@ -23,7 +23,9 @@ def published() -> pd.DataFrame:
 
 
 def top1(model: str) -> float | None:
-    """The published accuracy of a model, the verified one first; None where nobody published any."""
+    """The published accuracy of a model, the first verified one if any is; None where there is none."""
     table = published()
-    rows = table[(table["model"] == model) & table["top1"].notna()].sort_values("verified", ascending=False)
+    rows = table[(table["model"] == model) & table["top1"].notna()].sort_values(
+        "verified", ascending=False, kind="stable"
+    )
     return None if rows.empty else float(rows["top1"].iloc[0])

@@ -9,9 +9,7 @@ from typing import Literal, get_args
 from halobench.problem import Case
 
 SCHEMA = 1
-Status = Literal[
-    "ok", "wrong", "unsupported", "oom", "timeout", "crashed", "failed", "implausible", "pruned"
-]
+Status = Literal["ok", "wrong", "unsupported", "oom", "timeout", "crashed", "failed", "implausible", "pruned"]
 STATUSES: tuple[str, ...] = get_args(Status)
 BAD = ("wrong", "crashed", "failed")  # something is broken: `sweep` exits with 1
 

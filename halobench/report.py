@@ -35,7 +35,7 @@ MARKERS = "osD^vPX*<>hd"
 
 
 def report(name: str) -> Callable[[Render], Render]:
-    """Register a function from the frame and its metrics to what a reader sees; its docstring is the title."""
+    """Register a function from the frame with metrics to what a reader sees; its docstring is the title."""
 
     def register(render: Render) -> Render:
         REPORTS.add(name, render)

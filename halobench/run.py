@@ -12,7 +12,7 @@ import torch
 from halobench import clock, probes
 from halobench.clock import Call, Clock, Sample
 from halobench.prepare import Settings, workload
-from halobench.problem import AttentionCase, Case
+from halobench.problem import Case
 from halobench.record import Record, Work
 from halobench.stats import Stop
 
@@ -30,7 +30,9 @@ def run(plan: Iterable[Case], measure: Measure, *, replicates: int = 1, seed: in
     for replicate, case in _order(plan, replicates, random.Random(seed)):
         smaller = next((other for other in too_large if _not_smaller(case, other)), None)
         if smaller is not None:
-            yield Record(case=case, replicate=replicate, status="pruned", reason=f"{smaller.id} was too large")
+            yield Record(
+                case=case, replicate=replicate, status="pruned", reason=f"{smaller.id} was too large"
+            )
             continue
         record = dataclasses.replace(measure(case), replicate=replicate)
         if record.status in TOO_LARGE:
@@ -62,7 +64,8 @@ def _measure(case: Case, settings: Settings, clocks: Clocks, work: Work) -> Reco
     if verdict is not None and not verdict.right:
         return record(status="wrong", reason=str(verdict), error=error)
     before = probes.device_state(case.device)
-    cold, hot = (None if one is None else _sample(ready.call, one, settings.stop) for one in clocks)
+    cold = _sample(ready.call, clocks[0], settings.stop)
+    hot = [] if clocks[1] is None else _sample(ready.call, clocks[1], settings.stop)
     after = probes.device_state(case.device)
     memory = probes.memory(ready.call, case.device)
     steady_s = max(median(sample.device_s for sample in cold), median(sample.host_s for sample in cold))
@@ -70,7 +73,7 @@ def _measure(case: Case, settings: Settings, clocks: Clocks, work: Work) -> Reco
         status="ok",
         error=error,
         samples=tuple(sample.device_s for sample in cold),
-        samples_hot=tuple(sample.device_s for sample in hot or ()),
+        samples_hot=tuple(sample.device_s for sample in hot),
         samples_host=tuple(sample.host_s for sample in cold),
         compile_s=max(0.0, first_s - steady_s),
         peak_bytes=memory.peak_bytes,
@@ -87,7 +90,7 @@ def _sample(call: Call, source: Clock, stop: Stop) -> list[Sample]:
 
 
 def _order(plan: Iterable[Case], replicates: int, chance: random.Random) -> Iterator[tuple[int, Case]]:
-    """Once: as planned. Several times: rounds over the implementations of one problem, each in random order."""
+    """Once: as planned. Else in rounds over the implementations of one problem, each in random order."""
     for _, alike in groupby(plan, key=lambda case: dataclasses.replace(case, implementation="")):
         cases = list(alike)
         for replicate in range(replicates):
@@ -101,11 +104,6 @@ def _not_smaller(case: Case, other: Case) -> bool:
     """Whether two cases differ in sizes only, and none of the first's is below the other's."""
     if type(case) is not type(other):
         return False
-    these, others = _flat(case), _flat(other)
+    these, others = case.fields, other.fields
     same = all(these[name] == others[name] for name in these if name not in SIZES)
     return same and all(these[name] >= others[name] for name in SIZES if name in these)
-
-
-def _flat(case: Case) -> dict[str, object]:
-    fields = dict(vars(case))
-    return fields | vars(fields.pop("problem")) if isinstance(case, AttentionCase) else fields

@@ -17,17 +17,28 @@ from halobench.record import SCHEMA, STATUSES, Record, Work
 
 NAME = "results.db"
 SERIES = ("samples", "samples_hot", "samples_host")
-COLUMNS = (
-    "case workload model implementation direction device threads dtype layout batch heads height width dim_qk dim_v "
-    "block halo stride border position offset scale position_scale image_size status reason error "
-    "time_s time_low_s time_high_s samples time_hot_s host_s compile_s peak_bytes reserved_bytes "
-    "flop flop_executed min_bytes params top1 device_state"
-).split()
-NUMBERS = (
-    "batch heads height width dim_qk dim_v block halo stride scale position_scale image_size error time_s time_low_s "
-    "time_high_s samples time_hot_s host_s compile_s peak_bytes reserved_bytes flop flop_executed min_bytes "
-    "params top1"
-).split()
+ELSEWHERE = ("case", "replicate", *SERIES)  # fields of a record that have columns or tables of their own
+COLUMNS = [
+    *("case", "workload", "model", "implementation", "direction", "device", "threads", "dtype", "layout"),
+    *(
+        "batch",
+        "heads",
+        "height",
+        "width",
+        "dim_qk",
+        "dim_v",
+        "block",
+        "halo",
+        "stride",
+        "border",
+        "position",
+    ),
+    *("offset", "scale", "position_scale", "image_size", "status", "reason", "error"),
+    *("time_s", "time_low_s", "time_high_s", "samples", "time_hot_s", "host_s", "compile_s"),
+    *("peak_bytes", "reserved_bytes", "flop", "flop_executed", "min_bytes", "params", "top1", "device_state"),
+]
+WORDS = {"case", "workload", "model", "implementation", "direction", "device", "dtype", "layout", "border"}
+WORDS |= {"position", "offset", "status", "reason", "device_state"}  # every other column is a number
 TABLES = """
 CREATE TABLE about (schema INTEGER NOT NULL);
 CREATE TABLE cases (id TEXT PRIMARY KEY, place INTEGER NOT NULL, fields TEXT NOT NULL);
@@ -57,7 +68,7 @@ class Store:
         folder.mkdir(parents=True, exist_ok=True)
         if (folder / NAME).exists():
             raise FileExistsError(f"{folder} holds a run already; resume it, or choose another folder")
-        rows = [(case.id, place, json.dumps(_fields(case))) for place, case in enumerate(plan)]
+        rows = [(case.id, place, json.dumps(case.fields)) for place, case in enumerate(plan)]
         connection = sqlite3.connect(folder / NAME)
         connection.executescript(TABLES)
         with connection:
@@ -69,9 +80,8 @@ class Store:
     def add(self, record: Record) -> None:
         """Write a record and its samples, all or nothing; one of the same case and replicate is replaced."""
         key = record.case.id, record.replicate
-        fields = dataclasses.asdict(dataclasses.replace(record, **dict.fromkeys(SERIES, ())))
-        for name in ("case", "replicate", *SERIES):
-            del fields[name]
+        fields = {name: value for name, value in vars(record).items() if name not in ELSEWHERE}
+        fields["work"] = dataclasses.asdict(record.work)
         samples = [
             (*key, series, place, seconds)
             for series in SERIES
@@ -101,7 +111,9 @@ class Store:
         for case_id, replicate, name, seconds in samples:
             series.setdefault((case_id, replicate), {}).setdefault(name, []).append(seconds)
         return [
-            _record(_case(json.loads(case)), replicate, json.loads(fields), series.get((case_id, replicate), {}))
+            _record(
+                _case(json.loads(case)), replicate, json.loads(fields), series.get((case_id, replicate), {})
+            )
             for case_id, replicate, case, fields in rows
         ]
 
@@ -129,7 +141,7 @@ def frame(plan: Iterable[Case], records: Iterable[Record]) -> pd.DataFrame:
         by_case.setdefault(record.case.id, []).append(record)
     rows = [_row(case, by_case.get(case.id, [])) for case in plan]
     table = pd.DataFrame(rows, columns=COLUMNS)
-    return table.astype({name: "float64" for name in NUMBERS})
+    return table.astype({name: "float64" for name in COLUMNS if name not in WORDS})
 
 
 def read(folders: Iterable[Path]) -> pd.DataFrame:
@@ -139,7 +151,7 @@ def read(folders: Iterable[Path]) -> pd.DataFrame:
 
 
 def _row(case: Case, records: list[Record]) -> dict[str, Any]:
-    row: dict[str, Any] = {"case": case.id, "workload": case.workload} | _fields(case)
+    row: dict[str, Any] = {"case": case.id, "workload": case.workload} | case.fields
     if isinstance(case, AttentionCase):
         row["scale"] = case.problem.logit_scale
     if not records:
@@ -148,32 +160,30 @@ def _row(case: Case, records: list[Record]) -> dict[str, Any]:
     times, hot, host = (
         stats.summary([second for record in records for second in getattr(record, name)]) for name in SERIES
     )
-    return row | {
-        "status": last.status,
-        "reason": last.reason,
-        "error": _largest(record.error for record in records),
-        "time_s": times.median,
-        "time_low_s": times.low,
-        "time_high_s": times.high,
-        "samples": sum(len(record.samples) for record in records) or None,
-        "time_hot_s": hot.median,
-        "host_s": host.median,
-        "compile_s": last.compile_s,
-        "peak_bytes": _largest(record.peak_bytes for record in records),
-        "reserved_bytes": _largest(record.reserved_bytes for record in records),
-        "top1": published.top1(case.model) if isinstance(case, ModelCase) else None,
-        "device_state": last.device_state,
-    } | dataclasses.asdict(last.work)
+    return (
+        row
+        | {
+            "status": last.status,
+            "reason": last.reason,
+            "error": _largest(record.error for record in records),
+            "time_s": times.median,
+            "time_low_s": times.low,
+            "time_high_s": times.high,
+            "samples": sum(len(record.samples) for record in records) or None,
+            "time_hot_s": hot.median,
+            "host_s": host.median,
+            "compile_s": last.compile_s,
+            "peak_bytes": _largest(record.peak_bytes for record in records),
+            "reserved_bytes": _largest(record.reserved_bytes for record in records),
+            "top1": published.top1(case.model) if isinstance(case, ModelCase) else None,
+            "device_state": last.device_state,
+        }
+        | dataclasses.asdict(last.work)
+    )
 
 
 def _largest(values: Iterable[float | None]) -> float:
     return max((value for value in values if value is not None), default=math.nan)
-
-
-def _fields(case: Case) -> dict[str, Any]:
-    """Flat: the problem's fields beside the case's."""
-    fields = dataclasses.asdict(case)
-    return fields | fields.pop("problem", {})
 
 
 def _case(fields: dict[str, Any]) -> Case:
@@ -185,5 +195,5 @@ def _case(fields: dict[str, Any]) -> Case:
 
 def _record(case: Case, replicate: int, fields: dict[str, Any], series: dict[str, list[float]]) -> Record:
     work = Work(**fields.pop("work"))
-    lists = {name: tuple(series.get(name, ())) for name in SERIES}
+    lists: dict[str, Any] = {name: tuple(series.get(name, ())) for name in SERIES}
     return Record(case=case, replicate=replicate, work=work, **fields, **lists)

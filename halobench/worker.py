@@ -13,6 +13,7 @@ import tempfile
 from collections.abc import Iterable
 from dataclasses import replace
 from multiprocessing.connection import Connection
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 import psutil
@@ -52,20 +53,24 @@ def measure(case: Case, settings: Settings, timeout: float) -> Record:
 
 def _receive(ours: Connection, timeout: float) -> Record | None:
     try:
-        return ours.recv() if ours.poll(timeout) else None  # type: ignore[no-any-return]
+        return ours.recv() if ours.poll(timeout) else None
     except EOFError:
         return None
 
 
-def _ending(child: multiprocessing.Process, timeout: float, kills: int, said: str) -> tuple[Status, str]:
+def _ending(child: BaseProcess, timeout: float, kills: int, said: str) -> tuple[Status, str]:
     """Why no result came."""
     child.join(timeout=1)
     if child.exitcode is None:
-        os.killpg(child.pid, signal.SIGKILL)
+        os.killpg(child.pid or 0, signal.SIGKILL)
         return "timeout", f"no result after {timeout:g} s"
     if child.exitcode == -signal.SIGKILL and _memory_kills() > kills:
         return "oom", "killed by the system for want of memory"
-    how = f"signal {signal.Signals(-child.exitcode).name}" if child.exitcode < 0 else f"exit code {child.exitcode}"
+    how = (
+        f"signal {signal.Signals(-child.exitcode).name}"
+        if child.exitcode < 0
+        else f"exit code {child.exitcode}"
+    )
     last = said.strip().splitlines()[-1:]
     return "crashed", ": ".join([f"ended with {how}", *last])
 

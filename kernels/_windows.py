@@ -12,7 +12,8 @@ def blocks(q: Tensor, problem: Problem) -> Tensor:
     """b h y x d -> b h tile query d, zero where the last blocks are cut off."""
     (rows, columns), side = problem.grid, problem.side
     q = F.pad(q, (0, 0, 0, columns * side - q.shape[3], 0, rows * side - q.shape[2]))
-    return q.unflatten(3, (columns, side)).unflatten(2, (rows, side)).transpose(3, 4).flatten(4, 5).flatten(2, 3)
+    cut: Tensor = q.unflatten(3, (columns, side)).unflatten(2, (rows, side))
+    return cut.transpose(3, 4).flatten(4, 5).flatten(2, 3)
 
 
 def unblock(out: Tensor, problem: Problem) -> Tensor:

@@ -1,4 +1,4 @@
-"""A copy of the window for every block, in plain torch operations: the paper's own way (arXiv 2103.12731, 2.2)."""
+"""A copy of the window for every block, in plain torch operations: as the paper has it (arXiv 2103.12731)."""
 
 from torch import Tensor
 

@@ -1,4 +1,4 @@
-"""`haloed_blocked`, a cache-sized chunk of blocks at a time: logits never leave the cache, and little memory is used.
+"""`haloed_blocked`, a cache-sized chunk of blocks at a time: the logits stay in the cache.
 
 Each chunk gathers its windows and forms logits, softmax and products in buffers that the next chunk
 reuses; the backward pass computes the probabilities of a chunk again. A query's relative logits, one
@@ -35,7 +35,7 @@ def haloed_chunked(q: Tensor, k: Tensor, v: Tensor, position: Position, problem:
 
 
 def _table(position: tuple[Tensor, Tensor], problem: Problem) -> Tensor:
-    """Rows of both tables that occur: (offset_y + offset_x) d, scaled; `split` as `sum` with channels of zero."""
+    """Rows of both tables that occur: (offset_y + offset_x) d, scaled; `split` is `sum` with zeros."""
     height, width = (table[-_offsets(problem) :] * problem.position_scale for table in position)
     if problem.position == "split":
         height, width = F.pad(height, (0, problem.dim_rel)), F.pad(width, (problem.dim_rel, 0))
@@ -54,7 +54,9 @@ def _offsets(problem: Problem) -> int:
 
 class _Chunked(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, q: Tensor, k: Tensor, v: Tensor, table: Tensor | None, problem: Problem) -> Tensor:
+    def forward(  # noqa: PLR0913  torch's signature
+        ctx: Any, q: Tensor, k: Tensor, v: Tensor, table: Tensor | None, problem: Problem
+    ) -> Tensor:
         ctx.save_for_backward(q, k, v, table)
         ctx.problem = problem
         work = _Work(problem, q, k, v, table)
@@ -212,7 +214,9 @@ class _Work:
         out[..., window:] = width
         return out.flatten(0, 2)
 
-    def _cut(self, name: str, x: Tensor, chunk: _Chunk, corner: tuple[int, int], extent: tuple[int, int]) -> Tensor:
+    def _cut(
+        self, name: str, x: Tensor, chunk: _Chunk, corner: tuple[int, int], extent: tuple[int, int]
+    ) -> Tensor:
         """A part of the chunk's maps, zero outside them; a view where all of it lies inside."""
         maps = chunk.maps(x)
         y, x_ = (_overlap(at, n, size) for at, n, size in zip(corner, extent, x.shape[2:4], strict=True))
@@ -220,7 +224,9 @@ class _Work:
         if part.shape[2:4] == extent:
             return part
         cut = self.buffer(f"cut {name}", *chunk.shape[:2], *extent, x.shape[-1])
-        inside = cut[:, :, y.start - corner[0] :, x_.start - corner[1] :][:, :, : part.shape[2], : part.shape[3]]
+        inside = cut[:, :, y.start - corner[0] :, x_.start - corner[1] :][
+            :, :, : part.shape[2], : part.shape[3]
+        ]
         place = cut.shape, inside.shape, inside.storage_offset()
         if self._cuts.get(name) != place:  # else what lies around the part is zero already
             self._cuts[name] = place
@@ -287,14 +293,19 @@ class _Gradients:
             place = covered[:, :, y:, x:].unfold(2, tile.shape[4], block).unfold(3, tile.shape[5], block)
             place[:, :, :rows, :columns].movedim(4, 6).add_(tile)
         maps, (at_y, at_x) = chunk.maps(total), self.work.corner(chunk)
-        y, x = _overlap(at_y, extent[0], maps.shape[2]), _overlap(at_x, extent[1], maps.shape[3])
-        inside = covered[:, :, y.start - at_y : y.stop - at_y, x.start - at_x : x.stop - at_x]
-        maps[:, :, y, x].add_(inside)
+        rows_in, columns_in = (
+            _overlap(at_y, extent[0], maps.shape[2]),
+            _overlap(at_x, extent[1], maps.shape[3]),
+        )
+        covered = covered[:, :, rows_in.start - at_y :, columns_in.start - at_x :]
+        place = maps[:, :, rows_in, columns_in]
+        place.add_(covered[:, :, : place.shape[2], : place.shape[3]])
 
 
 def _in_blocks(x: Tensor, side: int) -> Tensor:
     """b h y x d -> b h row column query_y query_x d, a view"""
-    return x.unflatten(3, (-1, side)).unflatten(2, (-1, side)).transpose(3, 4)
+    cut: Tensor = x.unflatten(3, (-1, side)).unflatten(2, (-1, side))
+    return cut.transpose(3, 4)
 
 
 def _overlap(at: int, extent: int, size: int) -> slice:

@@ -1,4 +1,4 @@
-"""All queries against all positions of the map, masked to the windows: simple, and quadratic in the map's size."""
+"""All queries against all positions of the map, masked to the windows: simple, quadratic in its size."""
 
 import math
 
@@ -36,7 +36,8 @@ def naive_global(q: Tensor, k: Tensor, v: Tensor, position: Position, problem: P
         logits = logits + torch.einsum("bhyxd,xjd->bhyxj", q_width, rel_width[rows_x])[..., None, :]
     seen = seen_y[:, None, :, None] & seen_x[:, None, :]
     weights = logits.masked_fill(~seen, float("-inf")).flatten(4).flatten(2, 3).softmax(-1)
-    return (weights @ v.flatten(2, 3)).unflatten(2, problem.queries)
+    out: Tensor = (weights @ v.flatten(2, 3)).unflatten(2, problem.queries)
+    return out
 
 
 def _axis(query: Tensor, key: Tensor, problem: Problem) -> tuple[Tensor, Tensor]:

@@ -1,4 +1,4 @@
-"""A copy of the window for every block, then torch's own fused attention with the relative logits as its bias."""
+"""A copy of the window for every block, then torch's fused attention; relative logits are its bias."""
 
 import torch.nn.functional as F
 from torch import Tensor

@@ -1,4 +1,4 @@
-"""A copy of the window for every query, as per-pixel local attention does it: memory (block + 2 halo)^2 a query."""
+"""A copy of the window for every query, as per-pixel local attention has it: (block + 2 halo)^2 slots."""
 
 import torch
 from torch import Tensor
@@ -29,7 +29,7 @@ def unfold_local(q: Tensor, k: Tensor, v: Tensor, position: Position, problem: P
 
 
 def _axis(query: Tensor, problem: Problem) -> tuple[Tensor, Tensor, Tensor]:
-    """Along one axis: each query's block, its slots in the padded map (query slot), and their rows in the table."""
+    """Along one axis: each query's block, its slots in the padded map, their rows in the table."""
     at, within = query // problem.side, query % problem.side
     slot = torch.arange(problem.window, device=query.device)
     return at, (at * problem.block)[:, None] + slot, table_rows(within, slot, problem)

@@ -13,7 +13,7 @@ from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 from halobench import text
 from halobench.report import colour, marker, ordered
 
-from ._rows import MAP, PANELS, Row, in_common, map_name, measured, sweep
+from ._rows import MAP, PANELS, Row, in_common, map_names, measured, sweep
 
 WIDTH = 8  # inches, at which text of 10 points reads well on a page
 
@@ -42,14 +42,15 @@ def over_resolution(frame: pd.DataFrame, quantity: Quantity, title: str) -> Figu
     rows = sweep(measured(frame, "attention").dropna(subset=quantity.column), MAP)
     if rows.empty:
         return f"No case of attention has a value of {quantity.column}.\n"
-    rows = rows.assign(side=(rows["height"] * rows["width"]) ** 0.5).sort_values("side")
+    rows = rows.assign(side=(rows["height"] * rows["width"]) ** 0.5).sort_values(["side", *MAP])
+    sides = pd.Series(map_names(rows), index=rows.drop_duplicates(list(MAP))["side"])
+    crowded = (sides.index[1:] < 1.5 * sides.index[:-1]).any()
     figure = Figure()
     for axes, part in panels(figure, rows):
         for name in ordered(part["implementation"]):
             points(axes, part.loc[part["implementation"] == name].set_index("side"), quantity, linestyle="-")
         axes.set(xlabel="map [positions]", xscale="log", xmargin=0.12)
-        ticks = part.drop_duplicates("side")
-        axes.set_xticks(ticks["side"], [map_name(row) for row in ticks.to_dict("records")])
+        axes.set_xticks(sides.index, sides, rotation=45 if crowded else 0)
         axes.xaxis.set_minor_locator(NullLocator())
     finish(figure, quantity, f"{title}\n{in_common(rows, MAP)}")
     return figure
@@ -62,12 +63,19 @@ def panels(figure: Figure, rows: pd.DataFrame) -> Iterator[tuple[Axes, pd.DataFr
     down = math.ceil(len(groups) / across)
     figure.set_size_inches(WIDTH, 1.2 + 2.9 * down)
     grid = figure.subplots(down, across, sharex=True, sharey=True, squeeze=False).ravel()
-    for axes, ((direction, border), part) in zip(grid, groups, strict=False):
+    for place, (axes, ((direction, border), part)) in enumerate(zip(grid, groups, strict=False)):
         axes.set_title(f"{str(direction).replace('_', ' + ')}, border {border}", fontsize="medium")
-        axes.tick_params(labelbottom=True)
+        outer(axes, left=place % across == 0, bottom=place + across >= len(groups))
         yield axes, part
     for axes in grid[len(groups) :]:
         axes.remove()
+
+
+def outer(axes: Axes, *, left: bool, bottom: bool) -> None:
+    """Words and numbers along the outer sides only."""
+    axes.tick_params(labelleft=left, labelbottom=bottom)
+    axes.yaxis.label.set_visible(left)
+    axes.xaxis.label.set_visible(bottom)
 
 
 def points(axes: Axes, rows: pd.DataFrame, quantity: Quantity, *, linestyle: str) -> None:
@@ -109,7 +117,6 @@ def finish(figure: Figure, quantity: Quantity, title: str) -> None:
     """Log axis with its unit, the title, one legend for all panels."""
     for axes in figure.axes:
         logarithmic(axes, quantity)
-        axes.label_outer(remove_inner_ticks=False)
     shown = [axes.get_legend_handles_labels() for axes in figure.axes]
     handles = {label: handle for pair in shown for handle, label in zip(*pair, strict=True)}
     figure.suptitle(title, fontsize="medium")

@@ -19,7 +19,7 @@ def measured(frame: pd.DataFrame, workload: str) -> pd.DataFrame:
 
 
 def sweep(rows: pd.DataFrame, varying: Sequence[str]) -> pd.DataFrame:
-    """The rows that differ in `varying` and the panel only: of all such sets, the one with the most values."""
+    """Rows that differ in `varying` and the panel only: of all such sets, the one with the most values."""
     if rows.empty:
         return rows
     fixed = [name for name in problem_columns(rows) if name not in (*varying, *PANELS)]
@@ -77,5 +77,5 @@ def block_halo_name(row: Row) -> str:
 
 def place_name(row: Row) -> str:
     """Where it ran: threads matter on a CPU only."""
-    threads = f", {row['threads']} thread{'s' * (row['threads'] != 1)}"
+    threads = f", {row['threads']:.0f} thread{'s' * (row['threads'] != 1)}"
     return f"{row['device']}{threads if row['device'] == 'cpu' else ''}"

@@ -15,7 +15,7 @@ from halobench.published import published
 from halobench.report import report
 
 from ._axes import WIDTH
-from ._labels import Label, label_points
+from ._labels import Label, label_points, settle
 from ._rows import measured
 
 
@@ -51,6 +51,7 @@ def accuracy_over_params(frame: pd.DataFrame) -> Figure | str:
     for axes, (title, part) in zip(panels, parts.items(), strict=True):
         _panel(axes, part, title)
     _explain(figure, rows)
+    settle(figure)
     for axes, part in zip(panels, parts.values(), strict=True):
         label_points(figure, axes, _labels(part), list(zip(part["params"], part["top1"], strict=True)))
     return figure
@@ -73,6 +74,7 @@ def _panel(axes: Axes, rows: pd.DataFrame, title: str) -> None:
     axes.yaxis.set_major_formatter(PercentFormatter(1, symbol=""))
     axes.grid(color="0.92")
     axes.margins(0.1)
+    axes.label_outer()
 
 
 def _points(axes: Axes, rows: pd.DataFrame, look: Look, fill: str) -> None:

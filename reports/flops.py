@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 
 from halobench.report import report
 
-from ._axes import FLOP, WIDTH, categories, finish
+from ._axes import FLOP, WIDTH, categories, finish, outer
 from ._rows import (
     BLOCK_HALO,
     MAP,
@@ -46,6 +46,7 @@ def flops(frame: pd.DataFrame) -> Figure | str:
     _panel(right, blocks, block_halo_name, block_halo_names(blocks))
     right.set_xlabel("block and halo [positions]")
     right.set_title(textwrap.fill(in_common(blocks, BLOCK_HALO), 45), fontsize="small")
+    outer(right, left=False, bottom=True)
     finish(figure, FLOP, TITLE.format(direction=rows["direction"].iloc[0].replace("_", " + ")))
     return figure
 

@@ -10,8 +10,9 @@ from halobench.report import ordered, report
 from ._rows import Row, changing, map_name, measured, place_name
 from ._tables import bold, plain, table
 
-SHOWN = ("block", "halo", "batch", "border", "direction")  # beside the map; the rest where it differs
-ELSEWHERE = ("height", "width", "device", "threads", *SHOWN)
+WORDS = ("border", "direction")  # beside the map, and what else differs
+NUMBERS = ("block", "halo", "batch")
+ELSEWHERE = ("height", "width", "device", "threads", *WORDS, *NUMBERS)
 
 
 @report("speedup")
@@ -26,7 +27,8 @@ def speedup(frame: pd.DataFrame) -> str:
 
 def _speedups(rows: pd.DataFrame) -> str:
     names = ordered(rows["implementation"])
-    shown = [*SHOWN, *changing(rows, ELSEWHERE)]
+    more = [*WORDS, *changing(rows, ELSEWHERE)]
+    shown = [*more, *NUMBERS]
     rows = rows.sort_values(["height", "width", *shown], kind="stable")
     problems = [group for _, group in rows.groupby(problem_columns(rows), dropna=False, sort=False)]
     lines = [
@@ -40,10 +42,10 @@ def _speedups(rows: pd.DataFrame) -> str:
     means, count = _means(problems, names)
     lines.append(["**geometric mean**", *[""] * len(shown), *(text.ratio(mean) for mean in means)])
     return (
-        f"the time of `{BASELINE}` over that of the others, the fastest in bold; the time itself where there is "
-        f"no `{BASELINE}`. The geometric mean is over {count} of {len(problems)} problems: those on which all "
-        "were measured (but for implementations that never were).\n\n"
-        + table(["map", *shown, *map(plain, names)], lines, words=1)
+        f"the time of `{BASELINE}` over that of the others, the fastest in bold; where `{BASELINE}` was not "
+        f"measured, the time itself. The geometric mean is over {count} of {len(problems)} problems, those "
+        "on which all were measured (but for implementations that never were).\n\n"
+        + table(["map", *shown, *map(plain, names)], lines, words=1 + len(more))
     )
 
 

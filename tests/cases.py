@@ -5,17 +5,25 @@ from halobench.problem import PROBLEM_FIELDS, AttentionCase, ModelCase, Problem
 from halobench.record import Record, Work
 
 
-def attention_record(implementation="haloed_blocked", *, samples=(1e-3,) * 6, status="ok", direction="forward", **fields):
+def attention_record(
+    implementation="haloed_blocked", *, samples=(1e-3,) * 6, status="ok", direction="forward", **fields
+):
     """A record of an attention case; `fields` go to the record or to the problem, wherever they belong."""
     problem = {name: fields.pop(name) for name in PROBLEM_FIELDS if name in fields}
     problem = Problem(**{"height": 16, "width": 16, "block": 8, "halo": 3, "batch": 2, "heads": 4} | problem)
     case = AttentionCase(implementation=implementation, direction=direction, problem=problem, threads=2)
-    work = Work(problem.flop(direction), problem.flop(direction, problem.slots()), problem.min_bytes(direction))
+    work = Work(
+        problem.flop(direction), problem.flop(direction, problem.slots()), problem.min_bytes(direction)
+    )
     known = {"error": 1e-7, "peak_bytes": 2**20, "compile_s": 0.01, "samples_host": samples, "work": work}
-    return Record(case=case, status=status, samples=samples, **(known if status == "ok" else {"work": work}) | fields)
+    return Record(
+        case=case, status=status, samples=samples, **(known if status == "ok" else {"work": work}) | fields
+    )
 
 
-def model_record(model="halonet_h0", implementation="haloed_blocked", *, samples=(0.2,) * 6, status="ok", **fields):
+def model_record(
+    model="halonet_h0", implementation="haloed_blocked", *, samples=(0.2,) * 6, status="ok", **fields
+):
     """A record of a model case; `fields` go to the record or to the case, wherever they belong."""
     names = ("direction", "image_size", "batch", "dtype", "layout", "device", "threads")
     case = {"direction": "inference", "image_size": 128, "batch": 2, "threads": 2}

@@ -52,10 +52,13 @@ def test_stages_halve_the_map_rounding_up():
     assert sizes == [150] * 4 + [75] * 3 + [38] * 26 + [19] * 3
 
 
-def test_border_reaches_every_layer():
+def test_attention_is_the_table_s_in_every_layer():
     network = on_meta(CONFIGURATIONS["halonet_h0"], border="zero")
-    layers = [module for module in network.modules() if isinstance(module, HaloAttention)]
-    assert [layer.asked.border for layer in layers] == ["zero"] * 16
+    asked = [module.asked for module in network.modules() if isinstance(module, HaloAttention)]
+    assert {(p.block, p.halo, p.border, p.position) for p in asked} == {(8, 3, "zero", "split")}
+    assert [p.heads for p in asked] == [4] * 3 + [8] * 13
+    assert [p.dim_qk for p in asked] == [16] * 6 + [32] * 7 + [64] * 3
+    assert [number for number, p in enumerate(asked) if p.stride == 2] == [3, 6, 13]
 
 
 @pytest.mark.parametrize(("dim_out", "stride"), [(8, 1), (24, 1), (8, 2)])
@@ -65,6 +68,21 @@ def test_a_block_adds_to_its_shortcut_and_activates_the_sum(dim_out, stride):
     x = torch.randn(1, 8, 9, 9)
     torch.testing.assert_close(block(x), F.silu(block.shortcut(x)))
     assert isinstance(block.shortcut, nn.Identity) == (dim_out == 8 and stride == 1)
+
+
+@pytest.mark.parametrize("name", ["halonet_h0", "halonet_h7"])
+def test_attention_shapes_what_a_network_just_made_says(name):
+    torch.manual_seed(4)
+    network = HaloNet(CONFIGURATIONS[name]).eval()
+    images = torch.randn(1, 3, 64, 64)
+    with torch.no_grad():
+        logits = network(images)
+        for module in network.modules():
+            if isinstance(module, HaloAttention):
+                module.register_forward_hook(lambda layer, inputs, out: 0.99 * out)
+        change = (network(images) - logits).norm() / logits.norm()
+    assert change > 1e-3
+    assert logits.abs().max() < 1e4  # float16 ends at 65504
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,1 @@
+"""Tables that come with halobench; `NOTICE` says whose figures they are."""

@@ -19,6 +19,10 @@ from halobench.layer import HaloAttention
 
 WIDTHS, HEADS = (64, 128, 256, 512), (4, 8, 8, 8)  # of attention's input, a stage each
 STEM, CLASSES = 64, 1000
+# Of the weights of convolutions, so that attention can be told right from wrong by the logits of a network
+# just made, in eval mode. Measured, H0 to H7: with 1.3 a change of 1 % in attention is one of 2 % or more in
+# the logits and activations stay below 7e3; with 1 the change is 1e-4 or less, with 1.41 float16 overflows.
+GAIN = 1.3
 
 
 @dataclass(frozen=True)
@@ -95,4 +99,5 @@ class Bottleneck(nn.Module):
 def _convolution(dim: int, dim_out: int, size: int = 1, stride: int = 1) -> nn.Sequential:
     """With its normalisation, which makes a bias idle."""
     convolution = nn.Conv2d(dim, dim_out, size, stride, padding=size // 2, bias=False)
+    nn.init.normal_(convolution.weight, std=GAIN * (dim * size**2) ** -0.5)
     return nn.Sequential(convolution, nn.BatchNorm2d(dim_out))

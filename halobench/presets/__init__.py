@@ -1,0 +1,1 @@
+"""Presets: spec files that come with halobench, one a file."""

@@ -1,0 +1,93 @@
+"""The command `check`: the largest errors of every implementation over the hard problems."""
+
+from dataclasses import dataclass, replace
+
+from rich.console import Console
+from rich.table import Table
+
+from halobench import attention, check, oracle, plugins
+from halobench.attention import ATTENTIONS, Attention
+from halobench.hard import PROBLEMS
+from halobench.problem import CHOICES
+from halobench.sweep import devices
+
+
+@dataclass
+class Tally:
+    """Of one implementation in one dtype."""
+
+    right: int = 0
+    unsupported: int = 0
+    out: float = 0.0
+    gradients: float = 0.0
+    of_bound: float = 0.0  # the largest share of an error in what is allowed
+    wrong: str = ""
+
+
+def show(names: list[str], dtypes: list[str], device: str | None) -> int:
+    """Print a table; 1 if anything is wrong."""
+    missing = plugins.load_all(attention.GROUP)
+    entries = list(ATTENTIONS.values()) if "all" in names else [ATTENTIONS[name] for name in names]
+    device = device or devices()[0]
+    if device not in devices():
+        raise ValueError(f"device: this machine has no {device}; there is: {', '.join(devices())}")
+    for dtype in dtypes:
+        if dtype not in CHOICES["dtype"]:
+            raise ValueError(f"dtype: {dtype!r} must be one of {', '.join(CHOICES['dtype'])}")
+    tallies = {dtype: _tallies(entries, dtype, device) for dtype in dtypes}
+    _print(tallies, missing, device)
+    return int(any(tally.wrong for by_name in tallies.values() for tally in by_name.values()))
+
+
+def _tallies(entries: list[Attention], dtype: str, device: str) -> dict[str, Tally]:
+    tallies = {entry.name: Tally() for entry in entries}
+    for title, problem in PROBLEMS.items():
+        in_dtype = replace(problem, dtype=dtype)
+        given = oracle.inputs(in_dtype, device=device)
+        known = check.truth(in_dtype, given)
+        for entry in entries:
+            if entry.unsupported(in_dtype, device, "forward_backward"):
+                tallies[entry.name].unsupported += 1
+                continue
+            results = check.run(entry.attend, in_dtype, given, known.grad_out)
+            _count(tallies[entry.name], check.judge(results, in_dtype, given, known), title)
+    return tallies
+
+
+def _count(tally: Tally, verdict: check.Verdict, title: str) -> None:
+    gradients = [error for name, error in verdict.errors.items() if name != "out"]
+    tally.out = max(tally.out, verdict.errors["out"])
+    tally.gradients = max(tally.gradients, *gradients)
+    tally.of_bound = max(
+        tally.of_bound, *(error / verdict.bounds[name] for name, error in verdict.errors.items())
+    )
+    if verdict.right:
+        tally.right += 1
+    else:
+        tally.wrong = tally.wrong or f"{title}: {verdict}"
+
+
+def _print(tallies: dict[str, dict[str, Tally]], missing: dict[str, str], device: str) -> None:
+    console = Console()
+    table = Table(title=f"largest relative errors over {len(PROBLEMS)} hard problems, on {device}")
+    for name in (
+        "implementation",
+        "dtype",
+        "right",
+        "unsupported",
+        "output",
+        "gradients",
+        "of what is allowed",
+    ):
+        table.add_column(name, justify="left" if name in ("implementation", "dtype") else "right")
+    for dtype, by_name in tallies.items():
+        for name, tally in by_name.items():
+            shown = f"{tally.out:.1e}", f"{tally.gradients:.1e}", f"{tally.of_bound:.0%}"
+            table.add_row(name, dtype, str(tally.right), str(tally.unsupported), *shown)
+    console.print(table)
+    for by_name in tallies.values():
+        for name, tally in by_name.items():
+            if tally.wrong:
+                console.print(f"wrong: {name}, {tally.wrong}", highlight=False, soft_wrap=True)
+    for name, reason in missing.items():
+        console.print(f"left out: {name}, {reason}", highlight=False)

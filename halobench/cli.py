@@ -1,0 +1,146 @@
+"""The command line: arguments to calls, results to exit codes; no decisions.
+
+Exit codes: 0 fine; 1 something measured is wrong, crashed or failed; 2 bad use, said in one line.
+"""
+
+import sys
+import time
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from typer.exceptions import TyperException
+
+app = typer.Typer(
+    add_completion=False,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    help="Measure halo attention and HaloNets: time, memory and FLOPs, with every figure traceable.",
+)
+
+BAD_USE = (ValueError, KeyError, FileExistsError, FileNotFoundError, IsADirectoryError, PermissionError)
+
+
+def main() -> None:
+    """Run a command; bad use is one line and exit code 2."""
+    try:
+        code = app(standalone_mode=False)
+    except TyperException as error:
+        _bad_use(error.format_message())
+    except BAD_USE as error:
+        _bad_use(error.args[0] if isinstance(error, KeyError) else str(error))
+    except (KeyboardInterrupt, typer.Abort):
+        print("interrupted; what was measured is stored, go on with --resume", file=sys.stderr)
+        sys.exit(130)
+    sys.exit(code or 0)
+
+
+def _bad_use(message: str) -> None:
+    print(f"halobench: {' '.join(str(message).split())}", file=sys.stderr)
+    sys.exit(2)
+
+
+def _axis(help_text: str) -> Any:
+    return typer.Option(
+        metavar="A,B,…", help=help_text, rich_help_panel="Axes: comma lists, each replaces the preset's"
+    )
+
+
+Axis = str | None
+Out = Annotated[Path | None, typer.Option("--out", metavar="DIR", help="Default: out/<time>-<preset>.")]
+
+
+@app.command("list")
+def list_() -> None:
+    """Implementations, models, metrics, reports and presets; what was left out, and why."""
+    from halobench import listing
+
+    listing.show()
+
+
+@app.command()
+def check(
+    implementation: Annotated[str, typer.Option(metavar="A,B,…", help="Names, or all.")] = "all",
+    dtype: Annotated[str, typer.Option(metavar="A,B,…", help="Dtypes to try.")] = "float32,bfloat16",
+    device: Annotated[str | None, typer.Option(help="cpu or cuda; default: the fastest there is.")] = None,
+) -> int:
+    """Every implementation against the oracle, outputs and gradients, on problems chosen to hurt."""
+    from halobench import checking
+
+    return checking.show(implementation.split(","), dtype.split(","), device)
+
+
+@app.command()
+def sweep(
+    preset: Annotated[
+        str | None, typer.Argument(help="See `halobench list`; default: gpu, or quick without one.")
+    ] = None,
+    implementation: Annotated[Axis, _axis("Of attention; all, or original for published models.")] = None,
+    resolution: Annotated[Axis, _axis("Of attention: 64 or 64x48.")] = None,
+    block: Annotated[Axis, _axis("Of attention.")] = None,
+    halo: Annotated[Axis, _axis("Of attention.")] = None,
+    stride: Annotated[Axis, _axis("Of attention: divides the block.")] = None,
+    batch: Annotated[Axis, _axis("Of both.")] = None,
+    heads: Annotated[Axis, _axis("Of attention.")] = None,
+    dim: Annotated[Axis, _axis("Of attention: channels a head of queries and keys.")] = None,
+    dim_v: Annotated[Axis, _axis("Of attention: channels a head of values, if not dim.")] = None,
+    dtype: Annotated[Axis, _axis("Of both: float32, float16, bfloat16, float64.")] = None,
+    direction: Annotated[Axis, _axis("forward, forward_backward; inference, training.")] = None,
+    border: Annotated[Axis, _axis("Of attention: mask, zero.")] = None,
+    position: Annotated[Axis, _axis("Of attention: none, sum, split.")] = None,
+    offset: Annotated[Axis, _axis("Of attention: exact, compact.")] = None,
+    scale: Annotated[Axis, _axis("Of attention: of q.k, if not dim ** -0.5.")] = None,
+    position_scale: Annotated[Axis, _axis("Of attention: of the relative logits.")] = None,
+    layout: Annotated[Axis, _axis("bhyxd, channels_last, nchw; of models the last two.")] = None,
+    model: Annotated[Axis, _axis("Names as `halobench list` has them.")] = None,
+    image_size: Annotated[Axis, _axis("Of models: pixels a side.")] = None,
+    device: Annotated[Axis, _axis("Of both: cpu, cuda.")] = None,
+    threads: Annotated[Axis, _axis("Of both, on the CPU.")] = None,
+    workload: Annotated[str | None, typer.Option(help="attention or model: drop the other.")] = None,
+    spec: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="A TOML file in place of a preset.")
+    ] = None,
+    plan: Annotated[
+        bool, typer.Option("--plan", help="List the cases and what is left out; measure nothing.")
+    ] = False,
+    out: Out = None,
+    resume: Annotated[Path | None, typer.Option(metavar="DIR", help="Go on with an interrupted run.")] = None,
+    seconds: Annotated[float | None, typer.Option(help="Of samples a case.")] = None,
+    timeout: Annotated[float | None, typer.Option(help="Seconds for all of a case.")] = None,
+    replicates: Annotated[int | None, typer.Option(help="Processes a case, in interleaved rounds.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Of inputs and order.")] = None,
+) -> int:
+    """Plan, check, measure, store and report."""
+    given = {name: value for name, value in locals().items() if value is not None}
+    from halobench import sweeping
+
+    axes = {name: given[name].split(",") for name in sweeping.AXES if name in given}
+    run: dict[str, Any] = {
+        name: given[name] for name in ("seconds", "timeout", "replicates", "seed") if name in given
+    }
+    if resume is not None:
+        if others := [name for name in given if name not in ("resume", "plan")]:
+            raise ValueError(
+                f"--resume goes on with what the run was begun with; {others[0]} can not be given too"
+            )
+        return sweeping.resume(resume, sys.argv)
+    wanted, name = sweeping.wanted(preset, spec, workload, axes, run)
+    if plan:
+        return sweeping.show_plan(wanted)
+    folder = out or Path("out") / f"{time.strftime('%Y%m%d-%H%M%S')}-{name}"
+    return sweeping.sweep(wanted, folder, sys.argv)
+
+
+@app.command()
+def report(
+    folders: Annotated[
+        list[Path], typer.Argument(metavar="DIR…", help="Folders of runs; several are joined.")
+    ],
+    out: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Default: the first folder, if it is the only one.")
+    ] = None,
+) -> int:
+    """Tables, figures and the page again, from what is stored."""
+    from halobench import sweeping
+
+    return sweeping.report_again(folders, out)

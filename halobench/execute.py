@@ -1,0 +1,80 @@
+"""Carry a plan out: make the run's folder, measure, store each record, write what people read."""
+
+import json
+import tempfile
+import tomllib
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from rich.console import Console
+
+from halobench import html, report, spec, store, summary, worker
+from halobench.environment import differences, environment
+from halobench.metrics import with_metrics
+from halobench.prepare import Settings
+from halobench.problem import Case
+from halobench.progress import watched
+from halobench.report import REPORTS
+from halobench.run import run
+from halobench.spec import RunTable, Spec
+from halobench.stats import Stop
+from halobench.store import Store
+
+ENVIRONMENT, SPEC = "environment.json", "spec.toml"
+
+
+def start(folder: Path, cases: list[Case], wanted: Spec, command: list[str]) -> Store:
+    """A new run's folder; FileExistsError where there is a run already."""
+    run_store = Store.create(folder, cases)
+    (folder / SPEC).write_text(spec.to_toml(wanted), encoding="utf-8")
+    (folder / ENVIRONMENT).write_text(json.dumps(environment(command), indent=2), encoding="utf-8")
+    return run_store
+
+
+def resume(folder: Path, command: list[str]) -> tuple[Store, RunTable]:
+    """A run that was interrupted; ValueError where this machine is not the one it was begun on."""
+    run_store = Store(folder)
+    if differs := differences(_environment(folder), environment(command)):
+        raise ValueError(f"{folder} was begun elsewhere: {'; '.join(differs)}")
+    content = tomllib.loads((folder / SPEC).read_text(encoding="utf-8"))
+    return run_store, Spec.model_validate(content).run
+
+
+def measure(run_store: Store, settings: RunTable, console: Console) -> None:
+    """Measure what has no record yet, each case in a process of its own."""
+    done = {(record.case.id, record.replicate) for record in run_store.records()}
+    plan = [
+        case
+        for case in run_store.plan()
+        if any((case.id, replicate) not in done for replicate in range(settings.replicates))
+    ]
+    worker.start(plan)
+    with tempfile.TemporaryDirectory(prefix="halobench-") as truths:
+        each = Settings(seed=settings.seed, stop=Stop(seconds=settings.seconds), truths=Path(truths))
+        one = partial(worker.measure, settings=each, timeout=settings.timeout)
+        records = run(plan, one, replicates=settings.replicates, seed=settings.seed)
+        for record in watched(records, len(plan) * settings.replicates, console):
+            run_store.add(record)
+
+
+def write(folders: list[Path], out: Path) -> pd.DataFrame:
+    """Tables, figures and the page of what these runs hold, into `out`; the frame with its metrics."""
+    frame = with_metrics(store.read(folders))
+    out.mkdir(parents=True, exist_ok=True)
+    frame.to_parquet(out / "results.parquet", index=False)
+    frame.to_csv(out / "results.csv", index=False)
+    rendered = {name: render(frame) for name, render in REPORTS.items()}
+    for name, what in rendered.items():
+        report.save(name, what, out)
+    title = f"halobench: {', '.join(folder.name for folder in folders)}"
+    environments = {folder.name: _environment(folder) for folder in folders}
+    page = html.page(frame, rendered, environments, title=title, headline=summary.sentence(frame))
+    (out / "report.html").write_text(page, encoding="utf-8")
+    return frame
+
+
+def _environment(folder: Path) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads((folder / ENVIRONMENT).read_text(encoding="utf-8"))
+    return found

@@ -1,0 +1,57 @@
+"""The command `list`: everything that has a name."""
+
+import inspect
+import sys
+
+from rich.console import Console
+from rich.table import Table
+
+from halobench import attention, plugins, report
+from halobench.attention import ATTENTIONS
+from halobench.metrics import METRICS
+from halobench.models import zoo
+from halobench.published import top1
+from halobench.report import REPORTS
+from halobench.spec import presets
+
+
+def show() -> None:
+    """Print names and what they are, and what was left out."""
+    missing = plugins.load_all(attention.GROUP) | plugins.load_all(report.GROUP)
+    console = Console()
+    console.print(
+        _table("implementations", {name: _about(entry.attend) for name, entry in ATTENTIONS.items()})
+    )
+    console.print(_table("models", {name: _model(name) for name in zoo.LISTED}))
+    console.print(f"any other model of timm: {zoo.TIMM}<its name>", highlight=False)
+    console.print(_table("metrics", {name: _metric(name) for name in METRICS}))
+    console.print(_table("reports", {name: _about(render) for name, render in REPORTS.items()}))
+    console.print(_table("presets", presets()))
+    for name, reason in missing.items():
+        console.print(f"left out: {name}, {reason}", highlight=False)
+
+
+def _table(title: str, rows: dict[str, str]) -> Table:
+    table = Table(title=title, title_justify="left", show_header=False, box=None, padding=(0, 2, 0, 0))
+    table.add_column(no_wrap=True, style="bold")
+    table.add_column()
+    for name, about in rows.items():
+        table.add_row(name, about)
+    return table
+
+
+def _about(function: object) -> str:
+    """The first line of the file that registers it."""
+    module = inspect.getmodule(function)
+    return (inspect.getdoc(sys.modules[module.__name__]) or "").partition("\n")[0] if module else ""
+
+
+def _model(name: str) -> str:
+    model, accuracy = zoo.find(name), top1(name)
+    inside = "halo attention inside" if model.halo else "no halo attention"
+    return f"{model.image_size} px, {inside}" + (f", top-1 {accuracy:.1%}" if accuracy else "")
+
+
+def _metric(name: str) -> str:
+    entry = METRICS[name]
+    return f"[{entry.unit}] {entry.better} is better. {(inspect.getdoc(entry.compute) or '')}".strip()

@@ -1,0 +1,44 @@
+"""What a user sees while a sweep runs: a live line on a terminal, a line a case elsewhere."""
+
+import time
+from collections.abc import Iterable, Iterator
+from statistics import median
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from halobench import text
+from halobench.record import Record
+
+
+def watched(records: Iterable[Record], total: int, console: Console) -> Iterator[Record]:
+    """Pass records on, and show how many are done, how long it will take, and the last result."""
+    return _live(records, total, console) if console.is_terminal else _lines(records, total, console)
+
+
+def result(record: Record) -> str:
+    """A record in a line."""
+    outcome = (
+        f"{text.seconds(median(record.samples))} ({len(record.samples)} samples)" if record.samples else ""
+    )
+    return f"{record.case.id}: {outcome or record.status}" + (f" ({record.reason})" if record.reason else "")
+
+
+def _live(records: Iterable[Record], total: int, console: Console) -> Iterator[Record]:
+    columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
+    with Progress(*columns, console=console) as progress:
+        task = progress.add_task("measuring", total=total)
+        for record in records:
+            if record.status != "ok":
+                progress.console.print(result(record), markup=False, highlight=False)
+            progress.update(task, advance=1, description=result(record))
+            yield record
+
+
+def _lines(records: Iterable[Record], total: int, console: Console) -> Iterator[Record]:
+    start = time.monotonic()
+    for done, record in enumerate(records, start=1):
+        left = (time.monotonic() - start) / done * (total - done)
+        line = f"[{done}/{total}, {left:.0f} s left] {result(record)}"
+        console.print(line, markup=False, highlight=False, soft_wrap=True)
+        yield record

@@ -1,0 +1,115 @@
+"""The commands `sweep` and `report`: from what a user asks to what a user sees."""
+
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from halobench import attention, execute, plugins, report, summary
+from halobench import spec as specs
+from halobench.record import BAD
+from halobench.spec import WORKLOADS, AttentionTable, ModelTable, RunTable, Spec
+from halobench.store import Store
+from halobench.sweep import Plan, devices, plan
+
+PLAIN_WIDTH = 120  # of lines that go to a file or a pipe
+AXES = tuple(dict.fromkeys([*AttentionTable.model_fields, *ModelTable.model_fields]))
+
+
+def wanted(
+    preset: str | None,
+    file: Path | None,
+    workload: str | None,
+    axes: Mapping[str, list[str]],
+    run: Mapping[str, Any],
+) -> tuple[Spec, str]:
+    """The spec that a command line means, and a name for it."""
+    if preset is not None and file is not None:
+        raise ValueError(f"a preset ({preset}) and --spec ({file}) can not both be given")
+    if workload not in (None, *WORKLOADS):
+        raise ValueError(f"workload: {workload!r} must be one of {', '.join(WORKLOADS)}")
+    name = file.stem if file else preset or ("gpu" if "cuda" in devices() else "quick")
+    content = specs.from_file(file) if file else specs.preset(name)
+    if workload is not None:
+        content = {key: value for key, value in content.items() if key in ("run", workload)}
+    return specs.spec(content, axes, run), name
+
+
+def show_plan(spec: Spec) -> int:
+    """Print the cases and what is left out."""
+    missing = plugins.load_all(attention.GROUP)
+    planned = plan(spec)
+    for case in planned.cases:
+        print(case.id)
+    _say_left_out(planned, missing, _console())
+    print(f"{len(planned.cases)} cases, about {spec.run.seconds * len(planned.cases):.0f} s of samples")
+    return 0
+
+
+def sweep(spec: Spec, folder: Path, command: list[str]) -> int:
+    """Measure all of it into a new folder."""
+    console = _console()
+    missing = plugins.load_all(attention.GROUP)
+    planned = plan(spec)
+    _say_left_out(planned, missing, console)
+    run_store = execute.start(folder, planned.cases, spec, command)
+    return _finish(run_store, spec.run, folder, console)
+
+
+def resume(folder: Path, command: list[str]) -> int:
+    """Measure what is missing in a folder."""
+    plugins.load_all(attention.GROUP)
+    run_store, settings = execute.resume(folder, command)
+    return _finish(run_store, settings, folder, _console())
+
+
+def report_again(folders: list[Path], out: Path | None) -> int:
+    """Write the reports of stored runs."""
+    if out is None and len(folders) > 1:
+        raise ValueError("several runs are joined into a folder of their own: --out DIR must say which")
+    return _show(folders, out or folders[0], _console())
+
+
+def _finish(run_store: Store, settings: RunTable, folder: Path, console: Console) -> int:
+    execute.measure(run_store, settings, console)
+    return _show([folder], folder, console)
+
+
+def _show(folders: list[Path], out: Path, console: Console) -> int:
+    plugins.load_all(report.GROUP)
+    frame = execute.write(folders, out)
+    for workload, rows in frame.groupby("workload", sort=False):
+        console.print(_table(str(workload), rows))
+    console.print(summary.sentence(frame), highlight=False)
+    console.print(f"the page: {out / 'report.html'}", highlight=False, soft_wrap=True)
+    return 1 if frame["status"].isin(BAD).any() else 0
+
+
+def _table(title: str, frame: pd.DataFrame) -> Table:
+    """Times, the fastest of a row in bold."""
+    shared, header, rows = summary.table(frame)
+    table = Table(title=f"{title}: median time, the fastest in bold ({shared})", title_justify="left")
+    for number, name in enumerate(header):
+        if number == 0:
+            table.add_column(name, overflow="fold")
+        else:
+            table.add_column(name.replace("_", "_\n", 1), justify="right", no_wrap=True, min_width=8)
+    for row in rows:
+        table.add_row(*(Text(cell, style="bold" if best else "") for cell, best in row))
+    return table
+
+
+def _say_left_out(planned: Plan, missing: Mapping[str, str], console: Console) -> None:
+    for name, reason in missing.items():
+        console.print(f"left out: {name}, {reason}", highlight=False)
+    for reason, count in planned.left_out.items():
+        console.print(f"left out: {count} combinations, {reason}", highlight=False)
+
+
+def _console() -> Console:
+    return Console() if sys.stdout.isatty() else Console(width=PLAIN_WIDTH)

@@ -1,0 +1,37 @@
+"""The checks of this repository, each a session; CI runs the defaults."""
+
+import nox
+
+nox.options.default_venv_backend = "none"  # one environment, with its large torch wheel
+nox.options.sessions = ["lint", "types", "tests"]
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """Formatting and lint rules."""
+    session.run("ruff", "format", "--check", ".")
+    session.run("ruff", "check", ".")
+
+
+@nox.session
+def types(session: nox.Session) -> None:
+    """Types of the package and its plug-ins."""
+    session.run("mypy")
+
+
+@nox.session
+def tests(session: nox.Session) -> None:
+    """Everything that runs without a GPU."""
+    session.run("pytest", "-m", "not gpu", *session.posargs)
+
+
+@nox.session
+def gpu(session: nox.Session) -> None:
+    """The tests that need a GPU."""
+    session.run("pytest", "-m", "gpu", *session.posargs)
+
+
+@nox.session
+def bench(session: nox.Session) -> None:
+    """Our implementations beside timm's own layer, interleaved, as ratios; minutes."""
+    session.run("pytest", "tests/bench", "--benchmark-enable", *session.posargs)

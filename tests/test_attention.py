@@ -1,0 +1,140 @@
+"""Every registered implementation against the oracle; a new file in kernels/ is covered at once."""
+
+import pytest
+import torch
+
+from halobench import attention, check, oracle
+from halobench.attention import ATTENTIONS, Attention, halo_attention
+from halobench.hard import PROBLEMS
+from halobench.problem import Problem
+
+DIRECTION = "forward_backward"
+
+
+def judged(entry: Attention, problem: Problem, layout: str = "bhyxd") -> check.Verdict:
+    given = oracle.inputs(problem, layout)
+    known = check.truth(problem, given)
+    return check.judge(check.run(entry.attend, problem, given, known.grad_out), problem, given, known)
+
+
+@pytest.mark.parametrize("problem", PROBLEMS.values(), ids=PROBLEMS)
+@pytest.mark.parametrize("name", ATTENTIONS)
+def test_output_and_gradients_match_the_oracle(name, problem):
+    if reason := ATTENTIONS[name].unsupported(problem, "cpu", DIRECTION):
+        pytest.skip(reason)
+    verdict = judged(ATTENTIONS[name], problem)
+    assert verdict.right, verdict
+
+
+@pytest.mark.parametrize("layout", ["channels_last", "nchw"])
+@pytest.mark.parametrize("name", ATTENTIONS)
+def test_memory_may_be_laid_out_in_any_order(name, layout):
+    verdict = judged(ATTENTIONS[name], PROBLEMS["cut-off blocks"], layout)
+    assert verdict.right, verdict
+
+
+@pytest.mark.parametrize("name", ATTENTIONS)
+def test_an_empty_batch_gives_an_empty_output(name):
+    problem = Problem(height=4, width=4, block=2, halo=1, batch=0, position="sum")
+    given = oracle.inputs(problem)
+    results = check.run(ATTENTIONS[name].attend, problem, given, given.grad_out)
+    assert results["out"].shape == problem.out_shape
+    assert results["drel_height"].count_nonzero() == 0
+
+
+@pytest.mark.parametrize("name", ATTENTIONS)
+def test_executed_pairs_are_never_fewer_than_the_useful_ones(name):
+    for problem in PROBLEMS.values():
+        assert ATTENTIONS[name].slots(problem) >= problem.pairs()
+
+
+@pytest.mark.parametrize("name", ATTENTIONS)
+def test_what_lies_outside_a_window_does_not_change_its_block(name):
+    problem = Problem(height=8, width=8, block=2, halo=1)
+    given = oracle.inputs(problem)
+    far = given.k.clone()
+    far[:, :, 4:] = 1e3
+    out, other = (ATTENTIONS[name].attend(given.q, k, given.v, None, problem) for k in (given.k, far))
+    assert torch.equal(out[:, :, :2], other[:, :, :2])
+
+
+def test_the_public_call_reads_the_problem_off_the_tensors():
+    problem = PROBLEMS["both scales"]
+    given = oracle.inputs(problem)
+    out = halo_attention(
+        given.q, given.k, given.v, problem.block, problem.halo, border="zero", position=given.position,
+        scale=problem.scale, position_scale=problem.position_scale,
+    )  # fmt: skip
+    expected = oracle.attend(given.q, given.k, given.v, given.position, problem)
+    torch.testing.assert_close(out.double(), expected, rtol=1e-5, atol=1e-6)
+
+
+def test_tables_half_as_wide_are_split():
+    problem = PROBLEMS["stride 2, exact offsets"]
+    given = oracle.inputs(problem)
+    out = halo_attention(
+        given.q, given.k, given.v, problem.block, problem.halo, stride=2, position=given.position
+    )
+    expected = oracle.attend(given.q, given.k, given.v, given.position, problem)
+    torch.testing.assert_close(out.double(), expected, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        pytest.param(
+            {"q": (1, 1, 3, 4, 8)}, r"q must have shape \(1, 1, 4, 4, 8\), not \(1, 1, 3, 4, 8\)", id="q"
+        ),
+        pytest.param({"k": (1, 4, 4, 8)}, r"k must have the axes .* not shape \(1, 4, 4, 8\)", id="axes"),
+        pytest.param({"v": (1, 1, 4, 5, 8)}, r"v must have shape \(1, 1, 4, 4, 8\)", id="v"),
+    ],
+)
+def test_shapes_that_do_not_fit_are_named(change, message):
+    shapes = {"q": (1, 1, 4, 4, 8), "k": (1, 1, 4, 4, 8), "v": (1, 1, 4, 4, 8)} | change
+    with pytest.raises(ValueError, match=message):
+        halo_attention(*(torch.zeros(shape) for shape in shapes.values()), 2, 1)
+
+
+def test_tables_of_another_width_are_named():
+    x, table = torch.zeros(1, 1, 4, 4, 8), torch.zeros(7, 5)
+    with pytest.raises(ValueError, match="dim_qk = 8 or half of it wide, not 5"):
+        halo_attention(x, x, x, 2, 1, position=(table, table))
+
+
+def test_mixed_dtypes_are_named():
+    x = torch.zeros(1, 1, 4, 4, 8)
+    with pytest.raises(ValueError, match=r"v must be torch.float32 on cpu like q, not torch.float64 on cpu"):
+        halo_attention(x, x, x.double(), 2, 1)
+
+
+def test_an_unsupported_problem_says_why():
+    entry = Attention("picky", lambda *args: args[0], lambda problem, device, direction: "needs a full moon")
+    attention.ATTENTIONS.add("picky", entry)
+    x = torch.zeros(1, 1, 4, 4, 8)
+    try:
+        with pytest.raises(ValueError, match="picky can not do this: needs a full moon"):
+            halo_attention(x, x, x, 2, 1, implementation="picky")
+    finally:
+        del attention.ATTENTIONS._entries["picky"]
+
+
+def test_an_unknown_implementation_lists_the_known():
+    x = torch.zeros(1, 1, 4, 4, 8)
+    with pytest.raises(KeyError, match=r"there are: .*haloed_blocked"):
+        halo_attention(x, x, x, 2, 1, implementation="fastest")
+
+
+def test_the_chunked_gradient_is_the_same_to_the_bit_and_passes_gradcheck():
+    problem = Problem(
+        height=5, width=4, block=2, halo=1, dim_qk=2, dim_v=3, dtype="float64", position="sum", border="zero"
+    )
+    given = oracle.inputs(problem)
+    leaves = [x.requires_grad_() for x in given.tensors.values()]
+    call = ATTENTIONS["haloed_chunked"].attend
+
+    def flat(q, k, v, height, width):
+        return call(q, k, v, (height, width), problem)
+
+    assert torch.autograd.gradcheck(flat, leaves)
+    first, again = (torch.autograd.grad(flat(*leaves), leaves, given.grad_out) for _ in range(2))
+    assert all(torch.equal(a, b) for a, b in zip(first, again, strict=True))

@@ -1,0 +1,80 @@
+"""The judge is judged: it must see every fault, wherever it lies."""
+
+import pytest
+import torch
+
+from halobench import check, oracle
+from halobench.attention import ATTENTIONS
+from halobench.problem import Problem
+
+SMALL = Problem(height=6, width=6, block=2, halo=1, batch=2, heads=2, position="sum")
+LARGE = Problem(height=64, width=64, block=8, halo=3, batch=4, heads=8)
+
+
+def verdict(problem, change, *, backward=True):
+    """Of a right implementation's results after a change."""
+    given = oracle.inputs(problem)
+    known = check.truth(problem, given)
+    results = check.run(
+        ATTENTIONS["haloed_blocked"].attend, problem, given, known.grad_out if backward else None
+    )
+    change(results)
+    return check.judge(results, problem, given, known)
+
+
+def test_a_right_one_is_right():
+    assert verdict(SMALL, lambda results: None).right
+
+
+@pytest.mark.parametrize("name", ["out", "dq", "dk", "dv", "drel_height", "drel_width"])
+def test_a_fault_in_any_result_is_seen_and_named(name):
+    found = verdict(SMALL, lambda results: results[name].mul_(1.001))
+    assert not found.right
+    assert str(found).startswith(f"{name} is off by")
+
+
+def test_nan_is_wrong():
+    found = verdict(SMALL, lambda results: results["dk"].fill_(float("nan")))
+    assert not found.right
+    assert found.error != found.error
+
+
+def test_a_large_problem_is_checked_in_some_blocks_of_one_map():
+    known = check.truth(LARGE, oracle.inputs(LARGE))
+    assert known.exact["out"].shape[:2] == (1, 1)
+    assert {(0, 0), (7, 7)} <= set(known.chosen)
+    assert len(known.chosen) < 64
+    assert known.grad_out.count_nonzero() == len(known.chosen) * 64 * LARGE.dim_v
+
+
+def test_a_fault_in_a_checked_block_of_a_large_problem_is_seen():
+    known = check.truth(LARGE, oracle.inputs(LARGE))
+    maps = known.maps
+    assert not verdict(LARGE, lambda results: results["out"][(*maps, 63, 63)].add_(1), backward=False).right
+
+
+def test_a_hole_outside_the_checked_blocks_is_seen():
+    assert not verdict(LARGE, lambda results: results["out"].fill_(float("nan")), backward=False).right
+
+
+def test_a_gradient_that_leaks_into_another_map_is_seen():
+    known = check.truth(LARGE, oracle.inputs(LARGE))
+    other = (known.maps[0].start + 1) % LARGE.batch
+    assert not verdict(LARGE, lambda results: results["dk"][other, 0, 0, 0].add_(1)).right
+
+
+def test_the_bound_follows_the_dtype():
+    bounds = {}
+    for dtype in ("float64", "float32", "bfloat16"):
+        problem = Problem(height=4, width=4, block=2, halo=1, dtype=dtype)
+        bounds[dtype] = check.truth(problem, oracle.inputs(problem)).bounds["out"]
+    assert bounds["float64"] < 1e-14 < bounds["float32"] < 1e-5 < 1e-3 < bounds["bfloat16"] < 0.2
+
+
+def test_another_shape_is_an_error_of_its_own():
+    with pytest.raises(TypeError, match=r"the output is torch.float32 .* not torch.float32"):
+        verdict(SMALL, lambda results: results.update(out=results["out"][:1]))
+
+
+def test_where_the_truth_is_zero_errors_are_absolute():
+    assert check.relative_error(torch.full((4,), 0.5), torch.zeros(4, dtype=torch.float64)) == 0.5

@@ -1,0 +1,131 @@
+from dataclasses import replace
+
+import pytest
+import torch
+
+from halobench.attention import ATTENTIONS, Attention, runs_anywhere
+from halobench.clock import FakeClock
+from halobench.oracle import attend
+from halobench.prepare import Settings
+from halobench.problem import AttentionCase, ModelCase, Problem
+from halobench.record import Record
+from halobench.run import measure, run
+from halobench.stats import Stop
+
+PROBLEM = Problem(height=4, width=4, block=2, halo=1)
+CASE = AttentionCase(implementation="one", direction="forward", problem=PROBLEM, threads=1)
+
+
+def exact(q, k, v, position, problem):
+    return attend(q, k, v, position, problem).to(q.dtype)
+
+
+def raises(q, k, v, position, problem):
+    raise RuntimeError("no such kernel\nand a long story")
+
+
+def too_large(q, k, v, position, problem):
+    raise RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 10 bytes")
+
+
+def measured(monkeypatch, attend, *, unsupported=runs_anywhere, times=(1.0, 2.0, 3.0), case=CASE):
+    entry = Attention("one", attend, unsupported)
+    monkeypatch.setitem(ATTENTIONS._entries, "one", entry)
+    stop = Stop(min_samples=3, seconds=6)
+    return measure(case, Settings(stop=stop), (FakeClock(times), None))
+
+
+def test_keeps_every_sample_in_order(monkeypatch):
+    record = measured(monkeypatch, exact)
+    assert (record.status, record.samples, record.samples_host) == ("ok", (1.0, 2.0, 3.0), (1.0, 2.0, 3.0))
+
+
+def test_forward_and_backward_is_measured_too(monkeypatch):
+    record = measured(monkeypatch, exact, case=replace(CASE, direction="forward_backward"))
+    assert record.status == "ok"
+    assert record.work.flop == PROBLEM.flop("forward_backward")
+
+
+def test_a_wrong_result_is_not_timed(monkeypatch):
+    record = measured(monkeypatch, lambda q, k, v, position, problem: v.clone(), times=())
+    assert (record.status, record.samples) == ("wrong", ())
+    assert record.reason.startswith("out is off by")
+
+
+def test_a_wrong_gradient_is_not_timed(monkeypatch):
+    def detached(q, k, v, position, problem):
+        return exact(q, k.detach(), v, position, problem)
+
+    case = replace(CASE, direction="forward_backward")
+    assert measured(monkeypatch, detached, times=(), case=case).reason.startswith("dk is off by")
+
+
+def test_a_failure_is_a_record_of_one_line(monkeypatch):
+    record = measured(monkeypatch, raises)
+    assert (record.status, record.reason) == ("failed", "RuntimeError: no such kernel")
+
+
+def test_a_lack_of_memory_has_a_status_of_its_own(monkeypatch):
+    assert measured(monkeypatch, too_large).status == "oom"
+
+
+def test_what_is_unsupported_says_why(monkeypatch):
+    record = measured(monkeypatch, exact, unsupported=lambda *asked: "needs a GPU")
+    assert (record.status, record.reason) == ("unsupported", "needs a GPU")
+
+
+def test_the_first_call_is_not_among_the_samples(monkeypatch):
+    calls = []
+
+    def counted(*args):
+        calls.append(torch.is_grad_enabled())
+        return exact(*args)
+
+    record = measured(monkeypatch, counted)
+    assert len(calls) == 1 + len(record.samples) + 1  # check, samples, memory
+    assert not any(calls)
+
+
+def test_a_model_case_of_a_published_network_is_measured():
+    case = ModelCase(model="timm/resnet26t", implementation="", direction="inference", image_size=64, batch=1)
+    record = measure(case, Settings(stop=Stop(seconds=1e-3, min_samples=1)))
+    assert record.status == "ok", record.reason
+    assert record.work.params == pytest.approx(16.01e6, rel=1e-3)
+
+
+@pytest.mark.parametrize("direction", ["inference", "training"])
+def test_our_own_network_is_checked_and_measured(direction):
+    case = ModelCase(
+        model="halonet_h0", implementation="haloed_chunked", direction=direction, image_size=64, batch=2
+    )
+    record = measure(case, Settings(stop=Stop(seconds=1e-3, min_samples=1)))
+    assert record.status == "ok", record.reason
+    assert 0 < record.error < 1e-3
+    assert record.peak_bytes > 0
+
+
+def sized(side):
+    return replace(CASE, problem=replace(PROBLEM, height=side, width=side))
+
+
+def test_what_is_larger_than_too_large_is_pruned():
+    plan = [sized(4), sized(8), sized(16), replace(sized(16), implementation="other")]
+    status = {8: "oom"}
+
+    def fake(case):
+        return Record(case=case, status=status.get(case.problem.height, "ok"))
+
+    records = list(run(plan, fake))
+    assert [record.status for record in records] == ["ok", "oom", "pruned", "ok"]
+    assert records[2].reason == f"{sized(8).id} was too large"
+
+
+def test_replicates_go_round_the_implementations_of_a_problem():
+    plan = [replace(sized(side), implementation=name) for side in (4, 8) for name in "abc"]
+    order = [
+        (r.replicate, r.case) for r in run(plan, lambda case: Record(case=case, status="ok"), replicates=4)
+    ]
+    assert sorted(order[:12], key=lambda entry: entry[1].problem.height) == order[:12]
+    rounds = [[case.implementation for _, case in order[i : i + 3]] for i in range(0, 12, 3)]
+    assert all(sorted(names) == ["a", "b", "c"] for names in rounds)
+    assert len({tuple(names) for names in rounds}) > 1
