@@ -19,13 +19,18 @@ LEARNING_RATE = 1e-4  # small enough that random labels do not drive the weights
 
 
 def unsupported(case: ModelCase) -> str | None:
-    return zoo.find(case.model).unsupported(case.implementation)
+    reason = zoo.find(case.model).unsupported(case.implementation)
+    return reason or counting.refusal(case.model, case.implementation, case.image_size, case.batch)
 
 
 def work(case: ModelCase) -> Work:
-    return counting.work(
-        case.model, case.implementation, case.image_size, case.batch, case.direction, case.device
-    )
+    """Empty for a network that shapes alone do not tell enough about: it can be measured all the same."""
+    try:
+        return counting.work(
+            case.model, case.implementation, case.image_size, case.batch, case.direction, case.device
+        )
+    except RuntimeError:
+        return Work()
 
 
 def prepare(case: ModelCase, settings: Settings) -> Ready:

@@ -40,7 +40,7 @@ class Stop:
     precision: float = 0.01  # half width of the interval, relative to the median
     min_samples: int = 6
     max_samples: int = 10_000
-    patience: float = 10.0  # times the budget: slow calls end with fewer samples than the least
+    patience: float = 6.0  # times the budget: slow calls end with fewer samples than the least
 
     def reached(self, samples: Sequence[float]) -> bool:
         spent = sum(samples)

@@ -24,6 +24,7 @@ from halobench.problem import AttentionCase, Case
 from halobench.record import Record, Status
 from halobench.run import measure as measure_here
 
+LATE = "torch.fx.experimental.symbolic_shapes"  # torch imports it at the first backward pass, for 0.4 s
 SPARE = 0.95  # of the free memory is what a child may take
 
 
@@ -31,7 +32,7 @@ def start(plan: Iterable[Case]) -> None:
     """Start the server with all that these cases import."""
     modules = {f"halobench.prepare_{case.workload}" for case in plan}
     server = multiprocessing.get_context("forkserver")
-    server.set_forkserver_preload(["halobench.worker", *sorted(modules), *plugins.modules(attention.GROUP)])
+    server.set_forkserver_preload(["halobench.worker", LATE, *sorted(modules), *plugins.modules(attention.GROUP)])
 
 
 def measure(case: Case, settings: Settings, timeout: float) -> Record:

@@ -5,7 +5,8 @@ from dataclasses import astuple
 import pytest
 
 from halobench.attention import AUTO
-from halobench.models.counting import work
+from halobench.models import zoo
+from halobench.models.counting import refusal, work
 
 
 def test_a_network_without_attention_is_what_torch_counts():
@@ -67,8 +68,8 @@ def test_work_grows_with_the_batch_and_training_is_three_times_inference():
 @pytest.mark.parametrize("name", ["timm/halonet26t", "timm/deit_small_patch16_224"])
 def test_an_image_size_that_a_network_does_not_take_is_said(name):
     own = "original" if "halo" in name else ""
-    with pytest.raises(RuntimeError, match=f"{name} can not be counted at 200 px"):
-        work(name, own, 200, 1, "inference")
+    assert refusal(name, own, 200, 1).startswith(f"{name} takes no images of 200 px: ")
+    assert refusal(name, own, zoo.find(name).image_size, 1) is None
 
 
 def test_an_unknown_direction_is_answered_with_the_known():

@@ -6,6 +6,7 @@ useful pairs of query and key for `flop`, over those the implementation forms fo
 network as it was published (`original`) the latter is what torch counts.
 """
 
+from functools import cache
 from typing import Any
 
 import torch
@@ -30,25 +31,41 @@ def work(  # noqa: PLR0913  what a model case says
     """Operations and parameters of a model case; `auto` is what it means on the device.
 
     Raises:
-        RuntimeError: the network does not take images of this size, or needs data, not shapes alone.
+        AssertionError: the network does not take images of this size.
+        RuntimeError: it needs data, not shapes alone.
     """
     if direction not in PASSES:
         raise ValueError(f"direction must be one of {', '.join(PASSES)}, not {direction!r}")
-    try:
-        with torch.device("meta"):
-            network = create(name, implementation).eval()
-            total, cores, problems = _count(network, torch.empty(batch, 3, image_size, image_size))
-    except (AssertionError, RuntimeError) as error:
-        reason = str(error) or type(error).__name__
-        raise RuntimeError(f"{name} can not be counted at {image_size} px: {reason}") from error
+    total, cores, problems, params = _counted(name, implementation, image_size, batch)
     flop = total - cores + sum(problem.flop() for problem in problems)
     executed = total
     if implementation not in ("", "original"):
         chosen = AUTO.get(device, AUTO_ELSEWHERE) if implementation == "auto" else implementation
         slots = find_attention(chosen).slots
         executed += sum(problem.flop(slots=slots(problem)) for problem in problems) - cores
-    params = sum(parameter.numel() for parameter in network.parameters())
     return Work(flop * PASSES[direction], executed * PASSES[direction], params=params)
+
+
+def refusal(name: str, implementation: str, image_size: int, batch: int) -> str | None:
+    """Why the network does not take such images, or None where it does or shapes alone can not tell."""
+    try:
+        _counted(name, implementation, image_size, batch)
+    except AssertionError as error:
+        return f"{name} takes no images of {image_size} px: {str(error) or 'its own assertion fails'}"
+    except RuntimeError:
+        return None
+    return None
+
+
+@cache
+def _counted(
+    name: str, implementation: str, image_size: int, batch: int
+) -> tuple[int, int, list[Problem], int]:
+    """Operations of the network, those within halo attention, what it was asked there; parameters."""
+    with torch.device("meta"):
+        network = create(name, implementation).eval()
+        counts = _count(network, torch.empty(batch, 3, image_size, image_size))
+    return *counts, sum(parameter.numel() for parameter in network.parameters())
 
 
 def _count(network: nn.Module, images: Tensor) -> tuple[int, int, list[Problem]]:
