@@ -83,7 +83,8 @@ def _fastest(frame: pd.DataFrame) -> str:
     fastest = frame.loc[frame.groupby(keys)["time_s"].idxmin()]
     winner = fastest["implementation"].mode()[0]
     wins = fastest[fastest["implementation"] == winner]
-    most = wins["flop"].fillna(0).idxmax()
+    passes = wins["direction"].isin(["forward_backward", "training"]).map({True: 3, False: 1})
+    most = (wins["flop"].fillna(0) / passes).idxmax()  # the largest problem, the forward pass of it if it won
     best = wins.loc[most].to_dict()
     others = frame[(keys == keys[most]) & (frame["implementation"] != winner)]
     where = name(best, [part for part in WHERE if pd.notna(best[part.split()[0]])])

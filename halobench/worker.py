@@ -32,7 +32,9 @@ def start(plan: Iterable[Case]) -> None:
     """Start the server with all that these cases import."""
     modules = {f"halobench.prepare_{case.workload}" for case in plan}
     server = multiprocessing.get_context("forkserver")
-    server.set_forkserver_preload(["halobench.worker", LATE, *sorted(modules), *plugins.modules(attention.GROUP)])
+    server.set_forkserver_preload(
+        ["halobench.worker", LATE, *sorted(modules), *plugins.modules(attention.GROUP)]
+    )
 
 
 def measure(case: Case, settings: Settings, timeout: float) -> Record:
