@@ -82,7 +82,7 @@ def _fastest(frame: pd.DataFrame) -> str:
     keys = _keys(frame)
     fastest = frame.loc[frame.groupby(keys)["time_s"].idxmin()]
     winner = fastest["implementation"].mode()[0]
-    wins = fastest[fastest["implementation"] == winner]
+    wins = fastest[fastest["implementation"] == winner].sort_index()
     passes = wins["direction"].isin(["forward_backward", "training"]).map({True: 3, False: 1})
     most = (wins["flop"].fillna(0) / passes).idxmax()  # the largest problem, the forward pass of it if it won
     best = wins.loc[most].to_dict()
