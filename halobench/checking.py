@@ -2,13 +2,13 @@
 
 from dataclasses import dataclass, replace
 
-from rich.console import Console
 from rich.table import Table
 
 from halobench import attention, check, oracle, plugins
 from halobench.attention import ATTENTIONS, Attention
 from halobench.hard import PROBLEMS
 from halobench.problem import CHOICES
+from halobench.progress import console
 from halobench.sweep import devices
 
 
@@ -68,7 +68,7 @@ def _count(tally: Tally, verdict: check.Verdict, title: str) -> None:
 
 
 def _print(tallies: dict[str, dict[str, Tally]], missing: dict[str, str], device: str) -> None:
-    console = Console()
+    screen = console()
     table = Table(title=f"largest relative errors over {len(PROBLEMS)} hard problems, on {device}")
     for name in (
         "implementation",
@@ -84,10 +84,10 @@ def _print(tallies: dict[str, dict[str, Tally]], missing: dict[str, str], device
         for name, tally in by_name.items():
             shown = f"{tally.out:.1e}", f"{tally.gradients:.1e}", f"{tally.of_bound:.0%}"
             table.add_row(name, dtype, str(tally.right), str(tally.unsupported), *shown)
-    console.print(table)
+    screen.print(table)
     for by_name in tallies.values():
         for name, tally in by_name.items():
             if tally.wrong:
-                console.print(f"wrong: {name}, {tally.wrong}", highlight=False, soft_wrap=True)
+                screen.print(f"wrong: {name}, {tally.wrong}", highlight=False, soft_wrap=True)
     for name, reason in missing.items():
-        console.print(f"left out: {name}, {reason}", highlight=False)
+        screen.print(f"left out: {name}, {reason}", highlight=False)

@@ -18,6 +18,7 @@ app = typer.Typer(
     help="Measure halo attention and HaloNets: time, memory and FLOPs, with every figure traceable.",
 )
 
+INTERRUPTED = 130  # what typer makes of Ctrl-C
 BAD_USE = (ValueError, KeyError, FileExistsError, FileNotFoundError, IsADirectoryError, PermissionError)
 
 
@@ -29,9 +30,8 @@ def main() -> None:
         _bad_use(error.format_message())
     except BAD_USE as error:
         _bad_use(error.args[0] if isinstance(error, KeyError) else str(error))
-    except (KeyboardInterrupt, typer.Abort):
-        print("interrupted; what was measured is stored, go on with --resume", file=sys.stderr)
-        sys.exit(130)
+    if code == INTERRUPTED:
+        print("interrupted; a sweep goes on with --resume DIR", file=sys.stderr)
     sys.exit(code or 0)
 
 

@@ -3,14 +3,15 @@
 import inspect
 import sys
 
-from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
-from halobench import attention, plugins, report
+from halobench import attention, plugins, report, text
 from halobench.attention import ATTENTIONS
 from halobench.metrics import METRICS
 from halobench.models import zoo
-from halobench.published import top1
+from halobench.progress import console
+from halobench.published import top1, verified
 from halobench.report import REPORTS
 from halobench.spec import presets
 
@@ -18,17 +19,17 @@ from halobench.spec import presets
 def show() -> None:
     """Print names and what they are, and what was left out."""
     missing = plugins.load_all(attention.GROUP) | plugins.load_all(report.GROUP)
-    console = Console()
-    console.print(
+    screen = console()
+    screen.print(
         _table("implementations", {name: _about(entry.attend) for name, entry in ATTENTIONS.items()})
     )
-    console.print(_table("models", {name: _model(name) for name in zoo.LISTED}))
-    console.print(f"any other model of timm: {zoo.TIMM}<its name>", highlight=False)
-    console.print(_table("metrics", {name: _metric(name) for name in METRICS}))
-    console.print(_table("reports", {name: _about(render) for name, render in REPORTS.items()}))
-    console.print(_table("presets", presets()))
+    screen.print(_table("models", {name: _model(name) for name in zoo.LISTED}))
+    screen.print(f"any other model of timm: {zoo.TIMM}<its name>", highlight=False)
+    screen.print(_table("metrics", {name: _metric(name) for name in METRICS}))
+    screen.print(_table("reports", {name: _about(render) for name, render in REPORTS.items()}))
+    screen.print(_table("presets", presets()))
     for name, reason in missing.items():
-        console.print(f"left out: {name}, {reason}", highlight=False)
+        screen.print(f"left out: {name}, {reason}", highlight=False)
 
 
 def _table(title: str, rows: dict[str, str]) -> Table:
@@ -36,7 +37,7 @@ def _table(title: str, rows: dict[str, str]) -> Table:
     table.add_column(no_wrap=True, style="bold")
     table.add_column()
     for name, about in rows.items():
-        table.add_row(name, about)
+        table.add_row(name, Text(about))
     return table
 
 
@@ -49,7 +50,9 @@ def _about(function: object) -> str:
 def _model(name: str) -> str:
     model, accuracy = zoo.find(name), top1(name)
     inside = "halo attention inside" if model.halo else "no halo attention"
-    return f"{model.image_size} px, {inside}" + (f", top-1 {accuracy:.1%}" if accuracy else "")
+    published = f", top-1 {text.percent(accuracy)}" if accuracy else ""
+    mark = "" if verified(name) or not accuracy else " (second hand, not verified)"
+    return f"{model.image_size} px, {inside}{published}{mark}"
 
 
 def _metric(name: str) -> str:

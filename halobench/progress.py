@@ -1,5 +1,6 @@
 """What a user sees while a sweep runs: a live line on a terminal, a line a case elsewhere."""
 
+import sys
 import time
 from collections.abc import Iterable, Iterator
 from statistics import median
@@ -9,6 +10,13 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from halobench import text
 from halobench.record import Record
+
+PLAIN_WIDTH = 120  # of what goes to a file or a pipe
+
+
+def console() -> Console:
+    """As wide as the terminal, or of a fixed width where there is none."""
+    return Console(width=None if sys.stdout.isatty() else PLAIN_WIDTH)
 
 
 def watched(records: Iterable[Record], total: int, console: Console) -> Iterator[Record]:

@@ -24,8 +24,17 @@ def published() -> pd.DataFrame:
 
 def top1(model: str) -> float | None:
     """The published accuracy of a model, the first verified one if any is; None where there is none."""
-    table = published()
-    rows = table[(table["model"] == model) & table["top1"].notna()].sort_values(
-        "verified", ascending=False, kind="stable"
-    )
+    rows = _rows(model)
     return None if rows.empty else float(rows["top1"].iloc[0])
+
+
+def verified(model: str) -> bool:
+    """Whether that accuracy was read in its own source."""
+    return bool(_rows(model)["verified"].any())
+
+
+def _rows(model: str) -> pd.DataFrame:
+    """With an accuracy, verified ones first."""
+    table = published()
+    rows = table[(table["model"] == model) & table["top1"].notna()]
+    return rows.sort_values("verified", ascending=False, kind="stable")

@@ -51,7 +51,7 @@ def _axis(*default: Any) -> Any:
 class Table(BaseModel):
     """Axes that both workloads have; an empty list of `device` and `threads` is what the machine has."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
 
     implementation: list[str] = _axis("all")
     batch: list[Size] = _axis(1)
@@ -63,7 +63,7 @@ class Table(BaseModel):
 class AttentionTable(Table):
     """Axes of attention: `resolution` of the map, `dim` of queries and keys, `dim_v` as `dim` if empty."""
 
-    resolution: list[Resolution]
+    resolution: list[Resolution] = Field(min_length=1)
     block: list[Size] = _axis(8)
     halo: list[Halo] = _axis(3)
     stride: list[Size] = _axis(1)
@@ -91,12 +91,12 @@ class ModelTable(Table):
 class RunTable(BaseModel):
     """How to measure: `seconds` of samples a case, `timeout` for all of it, and so many `replicates`."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
 
     seconds: float = Field(default=0.3, gt=0)
-    timeout: float = Field(default=120.0, gt=0)
+    timeout: float = Field(default=120.0, gt=0, le=1e6)
     replicates: int = Field(default=1, ge=1)
-    seed: int = 0
+    seed: int = Field(default=0, ge=0, lt=2**63)
 
 
 class Spec(BaseModel):
@@ -131,7 +131,7 @@ def from_file(path: Path) -> dict[str, Any]:
         raise ValueError(f"no spec file {path}")
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))
-    except tomllib.TOMLDecodeError as error:
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ValueError(f"{path} is not TOML: {error}") from None
 
 
@@ -141,12 +141,13 @@ def spec(content: Mapping[str, Any], axes: Mapping[str, list[str]], run: Mapping
     An axis replaces that of every table which has it; a workload whose directions are not among those
     given is dropped. ValueError says in one line what is wrong and what is allowed.
     """
-    tables = {kind: _tables(content.get(kind, [])) for kind in WORKLOADS}
+    tables = {kind: _tables(kind, content.get(kind, [])) for kind in WORKLOADS}
+    (settings,) = _tables("run", content.get("run", {}))
     replaced = {kind: [_replaced(kind, table, axes) for table in tables[kind]] for kind in WORKLOADS}
     _must_have_effect(axes, tables)
     kept = {kind: [table for table in replaced[kind] if table.get("direction", True)] for kind in WORKLOADS}
     try:
-        return Spec.model_validate({**content, **kept, "run": {**content.get("run", {}), **run}})
+        return Spec.model_validate({**content, **kept, "run": {**settings, **run}})
     except ValidationError as error:
         raise ValueError(_one_line(error)) from None
 
@@ -159,9 +160,12 @@ def to_toml(spec: Spec) -> str:
     return "\n".join(parts)
 
 
-def _tables(content: Any) -> list[dict[str, Any]]:
-    """A single `[attention]` is a list of one."""
-    return [content] if isinstance(content, dict) else list(content)
+def _tables(name: str, content: Any) -> list[dict[str, Any]]:
+    """A single `[attention]` is a list of one; of `[run]` there is only one."""
+    tables = content if isinstance(content, list) and name != "run" else [content]
+    if not all(isinstance(table, dict) for table in tables):
+        raise ValueError(f"{name}: {content!r} must be a table")
+    return tables
 
 
 def _replaced(kind: str, table: dict[str, Any], axes: Mapping[str, list[str]]) -> dict[str, Any]:

@@ -1,23 +1,21 @@
 """The commands `sweep` and `report`: from what a user asks to what a user sees."""
 
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from halobench import attention, execute, plugins, report, summary
 from halobench import spec as specs
+from halobench.progress import console
 from halobench.record import BAD
 from halobench.spec import WORKLOADS, AttentionTable, ModelTable, RunTable, Spec
 from halobench.store import Store
 from halobench.sweep import Plan, devices, plan
 
-PLAIN_WIDTH = 120  # of lines that go to a file or a pipe
 AXES = tuple(dict.fromkeys([*AttentionTable.model_fields, *ModelTable.model_fields]))
 
 
@@ -46,47 +44,46 @@ def show_plan(spec: Spec) -> int:
     planned = plan(spec)
     for case in planned.cases:
         print(case.id)
-    _say_left_out(planned, missing, _console())
+    _say_left_out(planned, missing)
     print(f"{len(planned.cases)} cases, about {spec.run.seconds * len(planned.cases):.0f} s of samples")
     return 0
 
 
 def sweep(spec: Spec, folder: Path, command: list[str]) -> int:
     """Measure all of it into a new folder."""
-    console = _console()
     missing = plugins.load_all(attention.GROUP)
     planned = plan(spec)
-    _say_left_out(planned, missing, console)
+    _say_left_out(planned, missing)
     run_store = execute.start(folder, planned.cases, spec, command)
-    return _finish(run_store, spec.run, folder, console)
+    return _finish(run_store, spec.run, folder)
 
 
 def resume(folder: Path, command: list[str]) -> int:
     """Measure what is missing in a folder."""
     plugins.load_all(attention.GROUP)
     run_store, settings = execute.resume(folder, command)
-    return _finish(run_store, settings, folder, _console())
+    return _finish(run_store, settings, folder)
 
 
 def report_again(folders: list[Path], out: Path | None) -> int:
     """Write the reports of stored runs."""
     if out is None and len(folders) > 1:
         raise ValueError("several runs are joined into a folder of their own: --out DIR must say which")
-    return _show(folders, out or folders[0], _console())
+    return _show(folders, out or folders[0])
 
 
-def _finish(run_store: Store, settings: RunTable, folder: Path, console: Console) -> int:
-    execute.measure(run_store, settings, console)
-    return _show([folder], folder, console)
+def _finish(run_store: Store, settings: RunTable, folder: Path) -> int:
+    execute.measure(run_store, settings, console())
+    return _show([folder], folder)
 
 
-def _show(folders: list[Path], out: Path, console: Console) -> int:
+def _show(folders: list[Path], out: Path) -> int:
     plugins.load_all(report.GROUP)
-    frame = execute.write(folders, out)
+    frame, screen = execute.write(folders, out), console()
     for workload, rows in frame.groupby("workload", sort=False):
-        console.print(_table(str(workload), rows))
-    console.print(summary.sentence(frame), highlight=False)
-    console.print(f"the page: {out / 'report.html'}", highlight=False, soft_wrap=True)
+        screen.print(_table(str(workload), rows))
+    screen.print(summary.sentence(frame), highlight=False)
+    screen.print(f"the page: {out / 'report.html'}", highlight=False, soft_wrap=True)
     return 1 if frame["status"].isin(BAD).any() else 0
 
 
@@ -104,12 +101,9 @@ def _table(title: str, frame: pd.DataFrame) -> Table:
     return table
 
 
-def _say_left_out(planned: Plan, missing: Mapping[str, str], console: Console) -> None:
+def _say_left_out(planned: Plan, missing: Mapping[str, str]) -> None:
+    screen = console()
     for name, reason in missing.items():
-        console.print(f"left out: {name}, {reason}", highlight=False)
+        screen.print(f"left out: {name}, {reason}", highlight=False)
     for reason, count in planned.left_out.items():
-        console.print(f"left out: {count} combinations, {reason}", highlight=False)
-
-
-def _console() -> Console:
-    return Console() if sys.stdout.isatty() else Console(width=PLAIN_WIDTH)
+        screen.print(f"left out: {count} combinations, {reason}", highlight=False)

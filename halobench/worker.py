@@ -25,6 +25,7 @@ from halobench.record import Record, Status
 from halobench.run import measure as measure_here
 
 LATE = "torch.fx.experimental.symbolic_shapes"  # torch imports it at the first backward pass, for 0.4 s
+GRACE_S = 1.0  # that a child has to end after its result
 SPARE = 0.95  # of the free memory is what a child may take
 
 
@@ -43,14 +44,16 @@ def measure(case: Case, settings: Settings, timeout: float) -> Record:
     ours, theirs = context.Pipe(duplex=False)
     with tempfile.NamedTemporaryFile("r", prefix="halobench-", errors="replace") as said:
         kills = _memory_kills()
-        child = context.Process(target=_child, args=(theirs, said.name, case, settings), daemon=False)
+        child = context.Process(target=_child, args=(theirs, said.name, case, settings))
         child.start()
         theirs.close()
-        record = _receive(ours, timeout)
-        if record is None:
-            status, reason = _ending(child, timeout, kills, said.read())
-            record = _without_result(case, status, reason)
-        child.join()
+        try:
+            record = _receive(ours, timeout)
+            child.join(timeout=GRACE_S)  # it ends by itself, unless it hangs
+            if record is None:
+                record = _without_result(case, *_ending(child, timeout, kills, said.read()))
+        finally:  # also when the user interrupts
+            _kill(child)
     return record
 
 
@@ -63,9 +66,7 @@ def _receive(ours: Connection, timeout: float) -> Record | None:
 
 def _ending(child: BaseProcess, timeout: float, kills: int, said: str) -> tuple[Status, str]:
     """Why no result came."""
-    child.join(timeout=1)
     if child.exitcode is None:
-        os.killpg(child.pid or 0, signal.SIGKILL)
         return "timeout", f"no result after {timeout:g} s"
     if child.exitcode == -signal.SIGKILL and _memory_kills() > kills:
         return "oom", "killed by the system for want of memory"
@@ -76,6 +77,16 @@ def _ending(child: BaseProcess, timeout: float, kills: int, said: str) -> tuple[
     )
     last = said.strip().splitlines()[-1:]
     return "crashed", ": ".join([f"ended with {how}", *last])
+
+
+def _kill(child: BaseProcess) -> None:
+    """And all it started, if it still runs."""
+    if child.exitcode is None and child.pid is not None:
+        try:
+            os.killpg(child.pid, signal.SIGKILL)
+        except ProcessLookupError:  # it has no group of its own yet
+            child.kill()
+    child.join()
 
 
 def _without_result(case: Case, status: Status, reason: str) -> Record:

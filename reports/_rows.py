@@ -19,12 +19,17 @@ def measured(frame: pd.DataFrame, workload: str) -> pd.DataFrame:
 
 
 def sweep(rows: pd.DataFrame, varying: Sequence[str]) -> pd.DataFrame:
-    """Rows that differ in `varying` and the panel only: of all such sets, the one with the most values."""
+    """Rows that differ in `varying` and the panel only: of all such sets, the one with the most values.
+
+    Panels with a single value say nothing of how it varies, and are left out where others have more.
+    """
     if rows.empty:
         return rows
     fixed = [name for name in problem_columns(rows) if name not in (*varying, *PANELS)]
     groups = [group for _, group in rows.groupby(fixed, dropna=False, sort=False)]
-    return max(groups, key=lambda group: (group.groupby(list(varying)).ngroups, len(group)))
+    widest = max(groups, key=lambda group: (group.groupby(list(varying)).ngroups, len(group)))
+    telling = widest.groupby(list(PANELS)).filter(lambda part: part.groupby(list(varying)).ngroups > 1)
+    return widest if telling.empty else telling
 
 
 def changing(rows: pd.DataFrame, known: Sequence[str]) -> list[str]:

@@ -104,12 +104,18 @@ def test_time_over_resolution_names_maps_and_panels():
         "time_over_resolution",
         attention_record(height=8, width=8),
         attention_record(height=64, width=48),
-        attention_record(border="zero"),
-        attention_record(direction="forward_backward"),
+        *(attention_record(border="zero", height=side, width=side) for side in (8, 16)),
+        *(attention_record(direction="forward_backward", height=side, width=side) for side in (8, 16)),
     )
     titles = [axes.get_title() for axes in figure.axes]
     assert titles == ["forward, border mask", "forward, border zero", "forward + backward, border mask"]
     assert [tick.get_text() for tick in figure.axes[2].get_xticklabels()] == ["8x8", "16x16", "64x48"]
+
+
+def test_a_panel_with_a_single_size_is_left_out_beside_one_with_several():
+    sizes = (attention_record(height=side, width=side) for side in (8, 16))
+    figure = shown("time_over_resolution", *sizes, attention_record(border="zero"))
+    assert [axes.get_title() for axes in figure.axes] == ["forward, border mask"]
 
 
 def test_intervals_are_drawn_around_the_median():

@@ -1,0 +1,94 @@
+"""Real children, with implementations that behave badly, plugged in as another distribution's are.
+
+All of it runs once, in a process of its own: the server of children imports what it finds when it starts.
+"""
+
+import json
+import os
+import subprocess
+import sys
+import textwrap
+
+import psutil
+import pytest
+
+pytestmark = pytest.mark.slow
+
+SPIN = "from halobench.attention import attention\nimport time, os, sys, subprocess, threading, torch\n"
+BAD = {
+    "wrong": "return v.clone()",
+    "raises": "raise RuntimeError('no such kernel')",
+    "hangs": """\
+        sleeper = subprocess.Popen(["sleep", "600"])
+        print(sleeper.pid, file=open(os.environ["SLEEPER"], "w"), flush=True)
+        time.sleep(600)
+    """,
+    "late": "time.sleep(0.4); return v.clone() if os.getpid() < 0 else right(q, k, v, position, problem)",
+    "lingers": """\
+        threading.Thread(target=time.sleep, args=(600,)).start()
+        return right(q, k, v, position, problem)
+    """,
+    "aborts": "print('the last words', file=sys.stderr, flush=True); os.abort()",
+    "segfaults": "os.kill(os.getpid(), 11)",
+    "leaves": "os._exit(3)",
+    "too_large": "return [torch.empty(2**30, dtype=torch.uint8) for _ in range(100_000)]",
+    "elsewhere": "return v",
+}
+SCRIPT = """
+import json, sys
+from halobench import worker
+from halobench.prepare import Settings
+from halobench.problem import AttentionCase, Problem
+from halobench.stats import Stop
+
+def case(name):
+    return AttentionCase(implementation=name, direction="forward", problem=Problem(height=4, width=4, block=2, halo=1))
+
+names = json.loads(sys.argv[1])
+worker.start([case(name) for name in names])
+settings = Settings(stop=Stop(seconds=1e-3, min_samples=1))
+for name, timeout in names.items():
+    record = worker.measure(case(name), settings, timeout)
+    print(json.dumps([name, record.status, record.reason, len(record.samples), record.work.flop]), flush=True)
+"""
+
+
+@pytest.fixture(scope="module")
+def plugins(tmp_path_factory):
+    """A folder with a distribution that plugs the bad ones in."""
+    folder = tmp_path_factory.mktemp("plugins")
+    (folder / "badly_behaved").mkdir()
+    (folder / "badly_behaved" / "__init__.py").touch()
+    for name, body in BAD.items():
+        unsupported = ", unsupported=lambda *asked: 'needs a GPU'" if name == "elsewhere" else ""
+        head = f"@attention({name!r}{unsupported})\ndef {name}(q, k, v, position, problem):\n"
+        body = "from halobench.attention import find\nright = find('naive_global').attend\n" + textwrap.dedent(body)
+        (folder / "badly_behaved" / f"{name}.py").write_text(SPIN + head + textwrap.indent(body, "    "))
+    info = folder / "badly_behaved-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: badly-behaved\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text("[halobench.kernels]\nbadly_behaved = badly_behaved\n")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def outcomes(plugins):
+    """Name -> status, reason, how many samples, FLOPs."""
+    timeouts = {"haloed_blocked": 60} | dict.fromkeys(BAD, 60) | {"hangs": 2, "late": 1}
+    environment = os.environ | {"PYTHONPATH": str(plugins), "SLEEPER": str(plugins / "sleeper")}
+    done = subprocess.run(
+        [sys.executable, "-c", SCRIPT, json.dumps(timeouts)],
+        env=environment, capture_output=True, text=True, timeout=120, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    return {name: outcome for name, *outcome in map(json.loads, done.stdout.splitlines())}
+
+
+def test_what_is_right_is_measured(outcomes):
+    status, reason, samples, _ = outcomes["haloed_blocked"]
+    assert (status, reason) == ("ok", "")
+    assert samples >= 1
+
+
+def test_print(outcomes):
+    for n, o in outcomes.items(): print(n, o)
