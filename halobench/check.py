@@ -1,7 +1,9 @@
 """Is an implementation right? Judged against the oracle, output and every gradient, before it is timed."""
 
 import random
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from math import isnan
 
 import torch
 from torch import Tensor
@@ -40,8 +42,8 @@ class Verdict:
 
     @property
     def error(self) -> float:
-        """The largest; nan if any is."""
-        return max(self.errors.values(), key=lambda error: (error != error, error))
+        """The largest."""
+        return largest(self.errors.values())
 
     def __str__(self) -> str:
         """The worst one, as a reason: how far it is off, and what is allowed."""
@@ -89,6 +91,11 @@ def run(attend: Attend, problem: Problem, given: Inputs, grad_out: Tensor | None
     out = attend(q, k, v, (tables[0], tables[1]) if tables else None, problem)
     gradients = torch.autograd.grad(out, list(leaves.values()), grad_out, materialize_grads=True)
     return {"out": out.detach()} | {f"d{name}": x for name, x in zip(leaves, gradients, strict=True)}
+
+
+def largest(errors: Iterable[float]) -> float:
+    """Of some errors; nan if any is."""
+    return max(errors, key=lambda error: (isnan(error), error))
 
 
 def relative_error(actual: Tensor, exact: Tensor) -> float:

@@ -49,18 +49,22 @@ def _tallies(entries: list[Attention], dtype: str, device: str) -> dict[str, Tal
             if entry.unsupported(in_dtype, device, "forward_backward"):
                 tallies[entry.name].unsupported += 1
                 continue
-            results = check.run(entry.attend, in_dtype, given, known.grad_out)
-            _count(tallies[entry.name], check.judge(results, in_dtype, given, known), title)
+            try:
+                results = check.run(entry.attend, in_dtype, given, known.grad_out)
+                verdict = check.judge(results, in_dtype, given, known)
+            except (RuntimeError, TypeError, ValueError, IndexError) as error:
+                tallies[entry.name].wrong = tallies[entry.name].wrong or f"{title}: {error}"
+                continue
+            _count(tallies[entry.name], verdict, title)
     return tallies
 
 
 def _count(tally: Tally, verdict: check.Verdict, title: str) -> None:
     gradients = [error for name, error in verdict.errors.items() if name != "out"]
-    tally.out = max(tally.out, verdict.errors["out"])
-    tally.gradients = max(tally.gradients, *gradients)
-    tally.of_bound = max(
-        tally.of_bound, *(error / verdict.bounds[name] for name, error in verdict.errors.items())
-    )
+    tally.out = check.largest([tally.out, verdict.errors["out"]])
+    tally.gradients = check.largest([tally.gradients, *gradients])
+    shares = [error / verdict.bounds[name] for name, error in verdict.errors.items()]
+    tally.of_bound = check.largest([tally.of_bound, *shares])
     if verdict.right:
         tally.right += 1
     else:

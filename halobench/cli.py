@@ -19,7 +19,8 @@ app = typer.Typer(
 )
 
 INTERRUPTED = 130  # what typer makes of Ctrl-C
-BAD_USE = (ValueError, KeyError, FileExistsError, FileNotFoundError, IsADirectoryError, PermissionError)
+BAD_FILE = (FileExistsError, FileNotFoundError, IsADirectoryError, NotADirectoryError, PermissionError)
+BAD_USE = (ValueError, KeyError, *BAD_FILE)
 
 
 def main() -> None:
@@ -36,7 +37,8 @@ def main() -> None:
 
 
 def _bad_use(message: str) -> None:
-    print(f"halobench: {' '.join(str(message).split())}", file=sys.stderr)
+    if message:  # there is none where typer has shown the help
+        print(f"halobench: {' '.join(str(message).split())}", file=sys.stderr)
     sys.exit(2)
 
 
@@ -111,7 +113,7 @@ def sweep(
     seed: Annotated[int | None, typer.Option(help="Of inputs and order.")] = None,
 ) -> int:
     """Plan, check, measure, store and report."""
-    given = {name: value for name, value in locals().items() if value is not None}
+    given = {name: value for name, value in locals().items() if value is not None and value is not False}
     from halobench import sweeping
 
     axes = {name: given[name].split(",") for name in sweeping.AXES if name in given}
@@ -119,7 +121,7 @@ def sweep(
         name: given[name] for name in ("seconds", "timeout", "replicates", "seed") if name in given
     }
     if resume is not None:
-        if others := [name for name in given if name not in ("resume", "plan")]:
+        if others := [name for name in given if name != "resume"]:
             raise ValueError(
                 f"--resume goes on with what the run was begun with; {others[0]} can not be given too"
             )

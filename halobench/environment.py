@@ -2,6 +2,7 @@
 
 import os
 import platform
+import shlex
 import subprocess
 import sys
 from datetime import UTC, datetime
@@ -13,13 +14,21 @@ import psutil
 import torch
 
 PACKAGES = ("halobench", "torch", "triton", "timm", "torchvision", "numpy", "pandas", "scipy")
-KEY = ("machine", "cpu", "cores", "memory_bytes", "gpu", "packages")  # runs that differ here do not mix
+KEY = (
+    "commit",
+    "machine",
+    "cpu",
+    "cores",
+    "memory_bytes",
+    "gpu",
+    "packages",
+)  # runs that differ here do not mix
 
 
 def environment(command: list[str]) -> dict[str, Any]:
     """Everything a reader needs to judge a figure, and the command to make it again."""
     return {
-        "command": " ".join(command),
+        "command": shlex.join(["halobench", *command[1:]]),
         "started": datetime.now(UTC).isoformat(timespec="seconds"),
         "commit": commit(),
         "python": sys.version.split()[0],

@@ -44,7 +44,8 @@ def resume(folder: Path, command: list[str]) -> tuple[Store, RunTable]:
 
 def measure(run_store: Store, settings: RunTable, console: Console) -> None:
     """Measure what has no record yet, each case in a process of its own."""
-    done = {(record.case.id, record.replicate) for record in run_store.records()}
+    before = run_store.records()
+    done = {(record.case.id, record.replicate) for record in before}
     plan = [
         case
         for case in run_store.plan()
@@ -54,7 +55,7 @@ def measure(run_store: Store, settings: RunTable, console: Console) -> None:
     with tempfile.TemporaryDirectory(prefix="halobench-") as truths:
         each = Settings(seed=settings.seed, stop=Stop(seconds=settings.seconds), truths=Path(truths))
         one = partial(worker.measure, settings=each, timeout=settings.timeout)
-        records = run(plan, one, replicates=settings.replicates, seed=settings.seed)
+        records = run(plan, one, replicates=settings.replicates, seed=settings.seed, before=before)
         for record in watched(records, len(plan) * settings.replicates, console):
             run_store.add(record)
 

@@ -7,6 +7,7 @@ from statistics import median
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Column
 
 from halobench import text
 from halobench.record import Record
@@ -16,7 +17,7 @@ PLAIN_WIDTH = 120  # of what goes to a file or a pipe
 
 def console() -> Console:
     """As wide as the terminal, or of a fixed width where there is none."""
-    return Console(width=None if sys.stdout.isatty() else PLAIN_WIDTH)
+    return Console(width=None if sys.stdout.isatty() else PLAIN_WIDTH, markup=False, highlight=False)
 
 
 def watched(records: Iterable[Record], total: int, console: Console) -> Iterator[Record]:
@@ -33,8 +34,10 @@ def result(record: Record) -> str:
 
 
 def _live(records: Iterable[Record], total: int, console: Console) -> Iterator[Record]:
-    columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
-    with Progress(*columns, console=console) as progress:
+    rest = Column(no_wrap=True, ratio=1)  # what is left of the line, or a long result would hide the others
+    last = TextColumn("{task.description}", markup=False, table_column=rest)
+    columns = MofNCompleteColumn(), BarColumn(bar_width=20), TimeRemainingColumn(), last
+    with Progress(*columns, console=console, expand=True) as progress:
         task = progress.add_task("measuring", total=total)
         for record in records:
             if record.status != "ok":

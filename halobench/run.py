@@ -24,9 +24,19 @@ SIZES = ("batch", "heads", "height", "width", "dim_qk", "dim_v", "image_size")
 OUT_OF_MEMORY = ("can't allocate memory", "out of memory")
 
 
-def run(plan: Iterable[Case], measure: Measure, *, replicates: int = 1, seed: int = 0) -> Iterator[Record]:
-    """Measure every case as often as asked; what is larger than one that was too large is left out."""
-    too_large: list[Case] = []
+def run(
+    plan: Iterable[Case],
+    measure: Measure,
+    *,
+    replicates: int = 1,
+    seed: int = 0,
+    before: Iterable[Record] = (),
+) -> Iterator[Record]:
+    """Measure every case as often as asked; what is larger than one that was too large is left out.
+
+    `before` are the records of a run that is resumed.
+    """
+    too_large = [record.case for record in before if record.status in TOO_LARGE]
     for replicate, case in _order(plan, replicates, random.Random(seed)):
         smaller = next((other for other in too_large if _not_smaller(case, other)), None)
         if smaller is not None:

@@ -118,8 +118,11 @@ class Store:
         ]
 
     def _must_be_readable(self) -> None:
-        with self._connection() as connection:
-            (schema,) = connection.execute("SELECT schema FROM about").fetchone()
+        try:
+            with self._connection() as connection:
+                (schema,) = connection.execute("SELECT schema FROM about").fetchone()
+        except sqlite3.DatabaseError as error:
+            raise ValueError(f"{self.path} can not be read: {error}") from None
         if schema != SCHEMA:
             raise ValueError(f"{self.path} has schema {schema}, this halobench reads {SCHEMA}")
 

@@ -15,6 +15,7 @@ from dataclasses import replace
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from pathlib import Path
+from typing import cast
 
 import psutil
 
@@ -66,7 +67,7 @@ def _receive(ours: Connection, timeout: float) -> Record | None:
 
 def _ending(child: BaseProcess, timeout: float, kills: int, said: str) -> tuple[Status, str]:
     """Why no result came."""
-    if child.exitcode is None:
+    if not child.exitcode:  # it still runs, or was done too late
         return "timeout", f"no result after {timeout:g} s"
     if child.exitcode == -signal.SIGKILL and _memory_kills() > kills:
         return "oom", "killed by the system for want of memory"
@@ -80,12 +81,11 @@ def _ending(child: BaseProcess, timeout: float, kills: int, said: str) -> tuple[
 
 
 def _kill(child: BaseProcess) -> None:
-    """And all it started, if it still runs."""
-    if child.exitcode is None and child.pid is not None:
-        try:
-            os.killpg(child.pid, signal.SIGKILL)
-        except ProcessLookupError:  # it has no group of its own yet
-            child.kill()
+    """And all it started, also what outlives it."""
+    try:
+        os.killpg(cast(int, child.pid), signal.SIGKILL)
+    except ProcessLookupError:  # nothing is left, or the child has no group of its own yet
+        child.kill()
     child.join()
 
 

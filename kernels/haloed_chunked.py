@@ -7,7 +7,7 @@ constant matrix of zeros and ones. Half precision is computed in float32.
 """
 
 import math
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator
 from dataclasses import dataclass
 from itertools import product
 from typing import Any
@@ -117,7 +117,8 @@ class _Work:
     def __init__(self, problem: Problem, q: Tensor, k: Tensor, v: Tensor, table: Tensor | None) -> None:
         self.problem, self.q, self.k, self.v = problem, q, k, v
         self.dtype = torch.float64 if q.dtype == torch.float64 else torch.float32
-        self._buffers: dict[str, Tensor] = {}
+        self._held: dict[str, Tensor] = {}
+        self._views: dict[Hashable, Any] = {}  # of buffers: making one takes as long as looking up ten
         self._cuts: dict[str, object] = {}
         self.table = None if table is None else table.to(self.dtype)
         self.spread = _spread(problem.window, self.dtype, q.device)
@@ -129,11 +130,14 @@ class _Work:
 
     def buffer(self, name: str, *shape: int) -> Tensor:
         """Memory of this shape; its content is what the last user of the name left."""
-        size = math.prod(shape)
-        held = self._buffers.get(name)
-        if held is None or held.numel() < size:
-            held = self._buffers[name] = self.q.new_empty(size, dtype=self.dtype)
-        return held[:size].view(shape)
+        view: Tensor | None = self._views.get((name, shape))
+        if view is None:
+            size = math.prod(shape)
+            if name not in self._held or self._held[name].numel() < size:
+                self._held[name] = self.q.new_empty(size, dtype=self.dtype)
+                self._views.clear()
+            view = self._views[name, shape] = self._held[name][:size].view(shape)
+        return view
 
     def whole_blocks(self, dim: int) -> Tensor:
         """b h y x d for the queries of whole blocks, those that the map cuts off included."""
@@ -149,16 +153,16 @@ class _Work:
         side = self.problem.side
         (rows, columns), corner = chunk.shape[2:], (chunk.rows[0] * side, chunk.columns[0] * side)
         region = self._cut(name, x, chunk, corner, (rows * side, columns * side))
-        out = self.buffer(name, *chunk.shape, side, side, x.shape[-1])
-        return out.copy_(_in_blocks(region, side)).view(chunk.blocks, side**2, x.shape[-1])
+        self.buffer(name, *chunk.shape, side, side, x.shape[-1]).copy_(_in_blocks(region, side))
+        return self.buffer(name, chunk.blocks, side**2, x.shape[-1])
 
     def windows(self, name: str, x: Tensor, chunk: _Chunk) -> Tensor:
         """b h y x d -> block slot d"""
         window, block = self.problem.window, self.problem.block
         region = self._cut(name, x, chunk, self.corner(chunk), self.extent(chunk))
         region = region.unfold(2, window, block).unfold(3, window, block).movedim(4, 6)
-        out = self.buffer(name, *region.shape)
-        return out.copy_(region).view(chunk.blocks, window**2, x.shape[-1])
+        self.buffer(name, *chunk.shape, window, window, x.shape[-1]).copy_(region)
+        return self.buffer(name, chunk.blocks, window**2, x.shape[-1])
 
     def put(self, out: Tensor, chunk: _Chunk, result: Tensor) -> None:
         """block query d -> its place in whole blocks b h y x d"""
@@ -171,13 +175,15 @@ class _Work:
         """Queries and keys, and block query slot: the softmax of their logits."""
         p = self.problem
         q, k = self.queries("q", self.q, chunk), self.windows("k", self.k, chunk)
-        logits = self.buffer("weights", chunk.blocks, p.side**2, p.window**2)
+        queries, slots = p.side**2, p.window**2
+        logits = self.buffer("weights", chunk.blocks, queries, slots)
         if self.table is not None:
-            torch.mm(self._relative(q, self.table), self.spread, out=logits.flatten(0, 1))
+            every = self.buffer("weights", chunk.blocks * queries, slots)
+            torch.mm(self._relative(q, self.table), self.spread, out=every)
         logits.baddbmm_(q, k.mT, beta=self.table is not None, alpha=p.logit_scale)
         if self.masked is not None:
             rows, columns = (slice(r.start, r.stop) for r in (chunk.rows, chunk.columns))
-            logits.view(-1, *chunk.shape[2:], p.side**2, p.window**2).add_(self.masked[rows, columns])
+            self.buffer("weights", *chunk.shape, queries, slots).add_(self.masked[rows, columns])
         return q, k, torch.softmax(logits, -1, out=logits)
 
     def by_offset(self, blocks: int) -> tuple[Tensor, Tensor, Tensor]:
@@ -188,11 +194,13 @@ class _Work:
         """
         side, window, offsets = self.problem.side, self.problem.window, _offsets(self.problem)
         every = self.buffer("by_offset", blocks * side**2, 2 * offsets)
-        row, step, first = 2 * offsets, _step(self.problem), _step(self.problem) * (side - 1)
-        shape = (blocks, side, side, window)
-        height = every.as_strided(shape, (side**2 * row, side * row - step, row, 1), first)
-        width = every.as_strided(shape, (side**2 * row, side * row, row - step, 1), offsets + first)
-        return every, height, width
+        if ("skewed", blocks) not in self._views:
+            row, step, first = 2 * offsets, _step(self.problem), _step(self.problem) * (side - 1)
+            shape = (blocks, side, side, window)
+            height = every.as_strided(shape, (side**2 * row, side * row - step, row, 1), first)
+            width = every.as_strided(shape, (side**2 * row, side * row, row - step, 1), offsets + first)
+            self._views["skewed", blocks] = height, width
+        return every, *self._views["skewed", blocks]
 
     def corner(self, chunk: _Chunk) -> tuple[int, int]:
         """Where the windows of a chunk start in the map."""
@@ -212,7 +220,7 @@ class _Work:
         out = self.buffer("relative", q.shape[0], side, side, 2 * window)
         out[..., :window] = height
         out[..., window:] = width
-        return out.flatten(0, 2)
+        return self.buffer("relative", q.shape[0] * side**2, 2 * window)
 
     def _cut(
         self, name: str, x: Tensor, chunk: _Chunk, corner: tuple[int, int], extent: tuple[int, int]
@@ -224,14 +232,13 @@ class _Work:
         if part.shape[2:4] == extent:
             return part
         cut = self.buffer(f"cut {name}", *chunk.shape[:2], *extent, x.shape[-1])
-        inside = cut[:, :, y.start - corner[0] :, x_.start - corner[1] :][
-            :, :, : part.shape[2], : part.shape[3]
-        ]
-        place = cut.shape, inside.shape, inside.storage_offset()
+        place = f"cut {name}", y.start - corner[0], x_.start - corner[1], part.shape, extent
         if self._cuts.get(name) != place:  # else what lies around the part is zero already
             self._cuts[name] = place
             cut.zero_()
-        inside.copy_(part)
+        if place not in self._views:
+            self._views[place] = cut[:, :, place[1] :, place[2] :][:, :, : part.shape[2], : part.shape[3]]
+        self._views[place].copy_(part)
         return cut
 
 

@@ -93,7 +93,7 @@ WRONG = {
 
 @pytest.mark.parametrize(("table", "message"), WRONG.values(), ids=WRONG)
 def test_a_wrong_value_is_one_line_with_what_was_given_and_what_is_allowed(table, message):
-    with pytest.raises(ValueError, match="^attention") as error:
+    with pytest.raises(ValueError, match=r"^attention") as error:
         read({"attention": {"resolution": [8]} | table})
     assert message in str(error.value)
     assert "\n" not in str(error.value)
@@ -116,7 +116,7 @@ WRONG_FILES = {
 
 @pytest.mark.parametrize(("content", "message"), WRONG_FILES.values(), ids=WRONG_FILES)
 def test_a_wrong_file_is_one_line(content, message):
-    with pytest.raises(ValueError, match="^[a-z_.]+: ") as error:
+    with pytest.raises(ValueError, match=r"^[a-z_.]+: ") as error:
         read(BOTH | content)
     assert str(error.value).startswith(message)
     assert "\n" not in str(error.value)
@@ -160,7 +160,11 @@ def test_a_file_is_read_as_toml(tmp_path):
 
 @pytest.mark.parametrize(
     ("text", "message"),
-    [(None, "no spec file .*mine.toml"), (b"a = = 3", "mine.toml is not TOML"), (b"# \xe9", "mine.toml is not")],
+    [
+        (None, "no spec file .*mine.toml"),
+        (b"a = = 3", "mine.toml is not TOML"),
+        (b"# \xe9", "mine.toml is not"),
+    ],
     ids=["no file", "no TOML", "another encoding"],
 )
 def test_a_file_that_can_not_be_read_is_named(tmp_path, text, message):
@@ -172,7 +176,7 @@ def test_a_file_that_can_not_be_read_is_named(tmp_path, text, message):
 
 
 def test_an_unknown_preset_names_the_known():
-    with pytest.raises(KeyError, match="no preset 'papr'; there are: .*quick, smoke"):
+    with pytest.raises(KeyError, match=r"no preset 'papr'; there are: .*quick, smoke"):
         spec.preset("papr")
 
 

@@ -47,9 +47,7 @@ def test_what_is_impossible_is_left_out_and_counted():
         (8, 2),
         (8, 4),
     }
-    assert planned.left_out == {
-        f"stride {stride} does not divide block 7": len(TWO) for stride in (2, 4)
-    }
+    assert planned.left_out == {f"stride {stride} does not divide block 7": len(TWO) for stride in (2, 4)}
 
 
 def test_the_least_sizes_of_a_problem_are_kept():
@@ -79,7 +77,7 @@ def test_all_is_every_implementation_there_is():
 
 
 def test_an_unknown_implementation_names_the_known():
-    with pytest.raises(KeyError, match="no attention implementation 'naive'; there are: .*naive_global"):
+    with pytest.raises(KeyError, match=r"no attention implementation 'naive'; there are: .*naive_global"):
         of_attention(implementation=["haloed_blocked", "naive"])
 
 

@@ -14,7 +14,10 @@ import pytest
 
 pytestmark = pytest.mark.slow
 
-SPIN = "from halobench.attention import attention\nimport time, os, sys, subprocess, threading, torch\n"
+HEAD = """
+import os, subprocess, sys, threading, time, torch
+from halobench.attention import attention, find
+"""
 BAD = {
     "wrong": "return v.clone()",
     "raises": "raise RuntimeError('no such kernel')",
@@ -23,7 +26,7 @@ BAD = {
         print(sleeper.pid, file=open(os.environ["SLEEPER"], "w"), flush=True)
         time.sleep(600)
     """,
-    "late": "time.sleep(0.4); return v.clone() if os.getpid() < 0 else right(q, k, v, position, problem)",
+    "late": "time.sleep(0.6); return right(q, k, v, position, problem)",
     "lingers": """\
         threading.Thread(target=time.sleep, args=(600,)).start()
         return right(q, k, v, position, problem)
@@ -42,14 +45,15 @@ from halobench.problem import AttentionCase, Problem
 from halobench.stats import Stop
 
 def case(name):
-    return AttentionCase(implementation=name, direction="forward", problem=Problem(height=4, width=4, block=2, halo=1))
+    problem = Problem(height=4, width=4, block=2, halo=1)
+    return AttentionCase(implementation=name, direction="forward", problem=problem)
 
 names = json.loads(sys.argv[1])
 worker.start([case(name) for name in names])
 settings = Settings(stop=Stop(seconds=1e-3, min_samples=1))
 for name, timeout in names.items():
     record = worker.measure(case(name), settings, timeout)
-    print(json.dumps([name, record.status, record.reason, len(record.samples), record.work.flop]), flush=True)
+    print(json.dumps([name, record.status, record.reason, len(record.samples), record.work.flop]))
 """
 
 
@@ -60,10 +64,11 @@ def plugins(tmp_path_factory):
     (folder / "badly_behaved").mkdir()
     (folder / "badly_behaved" / "__init__.py").touch()
     for name, body in BAD.items():
-        unsupported = ", unsupported=lambda *asked: 'needs a GPU'" if name == "elsewhere" else ""
-        head = f"@attention({name!r}{unsupported})\ndef {name}(q, k, v, position, problem):\n"
-        body = "from halobench.attention import find\nright = find('naive_global').attend\n" + textwrap.dedent(body)
-        (folder / "badly_behaved" / f"{name}.py").write_text(SPIN + head + textwrap.indent(body, "    "))
+        option = ", unsupported=lambda *asked: 'needs a GPU'" if name == "elsewhere" else ""
+        lines = "right = find('naive_global').attend\n" + textwrap.dedent(body)
+        function = f"def {name}(q, k, v, position, problem):\n" + textwrap.indent(lines, "    ")
+        file = folder / "badly_behaved" / f"{name}.py"
+        file.write_text(f"{HEAD}\n@attention({name!r}{option})\n{function}")
     info = folder / "badly_behaved-1.0.dist-info"
     info.mkdir()
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: badly-behaved\nVersion: 1.0\n")
@@ -90,5 +95,36 @@ def test_what_is_right_is_measured(outcomes):
     assert samples >= 1
 
 
-def test_print(outcomes):
-    for n, o in outcomes.items(): print(n, o)
+STATUSES = {
+    "wrong": ("wrong", "out is off by"),
+    "raises": ("failed", "RuntimeError: no such kernel"),
+    "elsewhere": ("unsupported", "needs a GPU"),
+    "hangs": ("timeout", "no result after 2 s"),
+    "late": ("timeout", "no result after 1 s"),
+    "aborts": ("crashed", "ended with signal SIGABRT: the last words"),
+    "segfaults": ("crashed", "ended with signal SIGSEGV"),
+    "leaves": ("crashed", "ended with exit code 3"),
+    "too_large": ("oom", "RuntimeError: "),
+}
+
+
+@pytest.mark.parametrize("name", STATUSES)
+def test_whatever_a_child_does_becomes_a_status_with_a_reason(outcomes, name):
+    status, reason, samples, _ = outcomes[name]
+    assert (status, samples) == (STATUSES[name][0], 0)
+    assert reason.startswith(STATUSES[name][1])
+
+
+def test_a_child_that_does_not_end_after_its_result_is_ended(outcomes):
+    assert outcomes["lingers"][0] == "ok"  # and those after it were measured
+
+
+def test_what_a_child_that_hangs_has_started_is_killed_too(outcomes, plugins):
+    sleeper = int((plugins / "sleeper").read_text())
+    assert not psutil.pid_exists(sleeper) or psutil.Process(sleeper).status() == psutil.STATUS_ZOMBIE
+
+
+def test_the_work_of_a_case_without_a_result_is_known(outcomes):
+    along_an_axis = 2 * 3 + 2 * 3  # two blocks of two queries that see three of the four positions
+    flop = 2 * along_an_axis**2 * (16 + 16)
+    assert {outcomes[name][3] for name in ("hangs", "aborts", "too_large")} == {flop}

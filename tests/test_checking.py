@@ -1,0 +1,77 @@
+import pytest
+import torch
+
+from halobench import checking, hard
+from halobench.attention import ATTENTIONS, Attention, runs_anywhere
+
+FEW = ("no position, no mask needed", "float64")
+
+
+@pytest.fixture(autouse=True)
+def few_problems(monkeypatch):
+    """The others take seconds; `test_attention` asks all of them."""
+    monkeypatch.setattr(checking, "PROBLEMS", {name: hard.PROBLEMS[name] for name in FEW})
+
+
+def register(monkeypatch, attend, unsupported=runs_anywhere):
+    monkeypatch.setitem(ATTENTIONS._entries, "mine", Attention("mine", attend, unsupported))
+
+
+def right(*args):
+    return ATTENTIONS["naive_global"].attend(*args)
+
+
+def test_ours_are_right(capsys):
+    assert checking.show(["haloed_blocked", "naive_global"], ["float32"], "cpu") == 0
+    out = capsys.readouterr().out
+    assert "haloed_blocked" in out
+    assert "naive_global" in out
+    assert "wrong" not in out
+
+
+@pytest.mark.parametrize(
+    ("attend", "what"),
+    [
+        (lambda *args: right(*args) + 1, "out is off by"),
+        (lambda q, k, *rest: right(q, k.detach(), *rest), "dk is off by"),
+        (lambda *args: right(*args) * float("nan"), "is off by nan"),
+    ],
+    ids=["output", "gradient", "nan"],
+)
+def test_a_wrong_one_is_named_with_the_problem_and_what_is_off(monkeypatch, capsys, attend, what):
+    register(monkeypatch, attend)
+    assert checking.show(["naive_global", "mine"], ["float32"], "cpu") == 1
+    (line,) = (line for line in capsys.readouterr().out.splitlines() if line.startswith("wrong: "))
+    assert line.startswith(f"wrong: mine, {FEW[0]}: ")
+    assert what in line
+
+
+def test_what_is_unsupported_is_counted_and_not_asked(monkeypatch, capsys):
+    register(monkeypatch, None, lambda *asked: "needs a GPU")
+    assert checking.show(["mine"], ["float32"], "cpu") == 0
+    assert capsys.readouterr().out.splitlines()[-2].split()[1:8:2] == ["mine", "float32", "0", "2"]
+
+
+def test_all_is_every_implementation_in_every_dtype(monkeypatch, capsys):
+    monkeypatch.setattr(checking, "PROBLEMS", {FEW[0]: hard.PROBLEMS[FEW[0]]})
+    assert checking.show(["all"], ["float32", "bfloat16"], "cpu") == 0
+    words = capsys.readouterr().out.split()
+    assert all(words.count(name) == 2 for name in ATTENTIONS)
+
+
+def test_an_unknown_implementation_names_the_known():
+    with pytest.raises(KeyError, match=r"no attention implementation 'naive'; there are: .*naive_global"):
+        checking.show(["naive"], ["float32"], "cpu")
+
+
+def test_an_unknown_dtype_names_the_known():
+    with pytest.raises(
+        ValueError, match="dtype: 'float8' must be one of float32, float16, bfloat16, float64"
+    ):
+        checking.show(["naive_global"], ["float8"], "cpu")
+
+
+def test_a_device_that_is_not_there_names_what_is(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    with pytest.raises(ValueError, match="this machine has no cuda; there is: cpu"):
+        checking.show(["naive_global"], ["float32"], "cuda")

@@ -1,0 +1,44 @@
+import re
+from pathlib import Path
+
+import pytest
+
+from halobench.attention import ATTENTIONS
+from halobench.cli import app
+from halobench.metrics import METRICS
+from halobench.report import REPORTS
+from halobench.spec import presets
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+DOCS = "\n".join([README, *(path.read_text(encoding="utf-8") for path in sorted(ROOT.glob("docs/*.md")))])
+COMMANDS = [entry.name or entry.callback.__name__ for entry in app.registered_commands]
+EXAMPLES = re.findall(r"^```python\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
+NAMES = {
+    "implementation": ATTENTIONS,
+    "metric": METRICS,
+    "report": REPORTS,
+    "preset": presets(),
+    "command": COMMANDS,
+}
+
+
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, id=f"{kind} {name}") for kind, names in NAMES.items() for name in names]
+)
+def test_every_name_is_in_the_docs(name):
+    assert re.search(rf"(?<![\w-]){name}(?![\w-])", DOCS)
+
+
+@pytest.mark.parametrize("extra", ["-e .", "-e '.[dev]'"], ids=["to measure", "to develop"])
+def test_the_readme_says_how_to_install(extra):
+    assert f"pip install -c constraints.txt {extra} " in README
+
+
+@pytest.mark.parametrize("code", EXAMPLES, ids=range(len(EXAMPLES)))
+def test_the_examples_of_the_readme_run(code):
+    exec(compile(code, "README.md", "exec"), {"__name__": "readme"})
+
+
+def test_the_readme_has_an_example():
+    assert EXAMPLES
