@@ -44,6 +44,7 @@ PROBLEMS = {
     "no position, no mask needed": Problem(height=8, width=8, block=8, halo=0),
     "many chunks": Problem(height=40, width=24, block=8, halo=3, batch=3, heads=2, position="sum"),
     "chunks of rows, the last cut off": Problem(height=75, width=64, block=16, halo=3, position="sum"),
+    "large logits": Problem(height=8, width=8, block=4, halo=2, scale=40.0, position="sum"),
     "bfloat16": Problem(height=16, width=16, block=8, halo=3, heads=2, position="sum", dtype="bfloat16"),
     "float16": Problem(
         height=16, width=16, block=8, halo=3, heads=2, position="sum", border="zero", dtype="float16"
