@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor
 
 from halobench import plugins
@@ -118,7 +119,8 @@ def halo_attention(  # noqa: PLR0913  the public call: one keyword an option of 
     _must_fit(problem, q, k, v, position)
     name = AUTO.get(q.device.type, AUTO_ELSEWHERE) if implementation == "auto" else implementation
     entry = find(name)
-    if reason := entry.unsupported(problem, q.device.type, "forward"):
+    learns = torch.is_grad_enabled() and any(x.requires_grad for x in (q, k, v, *(position or ())))
+    if reason := entry.unsupported(problem, q.device.type, "forward_backward" if learns else "forward"):
         raise ValueError(f"{name} can not do this: {reason}")
     return entry.attend(q, k, v, position, problem)
 

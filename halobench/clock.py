@@ -56,6 +56,8 @@ class CudaClock:
             self._host_s = _elapsed(call)
             end.record()
             host.append(self._host_s)
+            if self._flush is not None:
+                torch.cuda.synchronize()  # a full queue would make the next launch wait, and look slow
         torch.cuda.synchronize()
         times = (start.elapsed_time(end) / 1e3 for start, end in zip(starts, ends, strict=True))
         return [Sample(device_s, host_s) for device_s, host_s in zip(times, host, strict=True)]

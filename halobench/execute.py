@@ -45,24 +45,21 @@ def resume(folder: Path, command: list[str]) -> tuple[Store, RunTable]:
 def measure(run_store: Store, settings: RunTable, console: Console) -> None:
     """Measure what has no record yet, each case in a process of its own."""
     before = run_store.records()
-    done = {(record.case.id, record.replicate) for record in before}
-    plan = [
-        case
-        for case in run_store.plan()
-        if any((case.id, replicate) not in done for replicate in range(settings.replicates))
-    ]
+    plan = run_store.plan()
     worker.start(plan)
     with tempfile.TemporaryDirectory(prefix="halobench-") as truths:
         each = Settings(seed=settings.seed, stop=Stop(seconds=settings.seconds), truths=Path(truths))
         one = partial(worker.measure, settings=each, timeout=settings.timeout)
         records = run(plan, one, replicates=settings.replicates, seed=settings.seed, before=before)
-        for record in watched(records, len(plan) * settings.replicates, console):
+        for record in watched(records, len(plan) * settings.replicates - len(before), console):
             run_store.add(record)
 
 
 def write(folders: list[Path], out: Path) -> pd.DataFrame:
     """Tables, figures and the page of what these runs hold, into `out`; the frame with its metrics."""
     frame = with_metrics(store.read(folders))
+    environments = {str(folder): _environment(folder) for folder in folders}
+    _must_be_alike(environments)
     out.mkdir(parents=True, exist_ok=True)
     frame.to_parquet(out / "results.parquet", index=False)
     frame.to_csv(out / "results.csv", index=False)
@@ -70,10 +67,17 @@ def write(folders: list[Path], out: Path) -> pd.DataFrame:
     for name, what in rendered.items():
         report.save(name, what, out)
     title = f"halobench: {', '.join(folder.name for folder in folders)}"
-    environments = {folder.name: _environment(folder) for folder in folders}
     page = html.page(frame, rendered, environments, title=title, headline=summary.sentence(frame))
     (out / "report.html").write_text(page, encoding="utf-8")
     return frame
+
+
+def _must_be_alike(environments: dict[str, dict[str, Any]]) -> None:
+    """ValueError where runs were made on different machines or packages: their times do not compare."""
+    (first, known), *others = environments.items()
+    for folder, found in others:
+        if differs := [line for line in differences(known, found) if not line.startswith("commit ")]:
+            raise ValueError(f"{first} and {folder} can not be joined: {'; '.join(differs)}")
 
 
 def _environment(folder: Path) -> dict[str, Any]:

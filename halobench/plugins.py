@@ -8,6 +8,7 @@ import importlib
 import importlib.util
 import pkgutil
 from collections.abc import Iterator
+from importlib.machinery import ModuleSpec
 from importlib.metadata import entry_points
 
 
@@ -37,13 +38,21 @@ def load_one(group: str, name: str) -> None:
 def _plugins(group: str) -> Iterator[tuple[str, str]]:
     """Names and modules; a package stands for its files, whose names are the names of what they register."""
     for entry in sorted(entry_points(group=group), key=lambda entry: entry.name):
-        spec = importlib.util.find_spec(entry.value)
+        spec = _spec(entry.value)
         if spec is None or spec.submodule_search_locations is None:
             yield entry.name, entry.value
             continue
         for info in pkgutil.iter_modules(spec.submodule_search_locations):
             if not info.name.startswith("_"):
                 yield info.name, f"{entry.value}.{info.name}"
+
+
+def _spec(module: str) -> ModuleSpec | None:
+    """None where a package above the module is missing: importing it will say so."""
+    try:
+        return importlib.util.find_spec(module)
+    except ModuleNotFoundError:
+        return None
 
 
 def _reason(missing: ModuleNotFoundError) -> str:

@@ -5,10 +5,13 @@ import and which attention alone must not wait for.
 """
 
 import importlib
+import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol, cast
+
+import torch
 
 from halobench.check import Verdict
 from halobench.clock import Call
@@ -44,6 +47,12 @@ class Workload(Protocol):
         """What the case asks for and what is computed."""
 
     def prepare(self, case: Any, settings: Settings) -> Ready: ...
+
+
+def save_whole(what: object, path: Path) -> None:
+    """Whole or not at all, whenever this process is killed: other processes read it."""
+    torch.save(what, path.with_suffix(".part"))
+    os.replace(path.with_suffix(".part"), path)
 
 
 def workload(case: Case) -> Workload:

@@ -2,25 +2,35 @@
 
 import hashlib
 from collections.abc import Callable
+from dataclasses import replace
+from math import nan
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from halobench import check, clock
+from halobench.attention import find
 from halobench.check import SLACK, Verdict
 from halobench.models import counting, zoo
-from halobench.prepare import Ready, Settings
+from halobench.prepare import Ready, Settings, save_whole
 from halobench.problem import ModelCase
 from halobench.record import Work
 
 REFERENCE = "haloed_blocked"  # in float64, what our own networks are compared with
+DIRECTIONS = {"inference": "forward", "training": "forward_backward"}  # of the attention inside
 LEARNING_RATE = 1e-4  # small enough that random labels do not drive the weights away
 
 
 def unsupported(case: ModelCase) -> str | None:
-    reason = zoo.find(case.model).unsupported(case.implementation)
-    return reason or counting.refusal(case.model, case.implementation, case.image_size, case.batch)
+    what = case.model, case.implementation, case.image_size, case.batch
+    reason = zoo.find(case.model).unsupported(case.implementation) or counting.refusal(*what)
+    if reason or case.implementation in ("", "original"):
+        return reason
+    entry, direction = find(case.implementation), DIRECTIONS[case.direction]
+    asked = (replace(problem, dtype=case.dtype) for problem in counting.problems(*what))
+    reasons = (entry.unsupported(problem, case.device, direction) for problem in asked)
+    return next(filter(None, reasons), None)
 
 
 def work(case: ModelCase) -> Work:
@@ -93,7 +103,8 @@ def _training(model: nn.Module, images: Tensor, labels: Tensor) -> Callable[[], 
 def _verdict(logits: Tensor, case: ModelCase, settings: Settings) -> Verdict | None:
     """Our own networks against the same weights with the reference; what others publish is as it is."""
     if case.implementation in ("", "original"):
-        return None if logits.isfinite().all() else Verdict({"logits": float("nan")}, {"logits": 0.0})
+        finite = logits.isfinite().all()
+        return None if finite else Verdict({"logits": nan}, {"logits": torch.finfo(logits.dtype).eps})
     exact, bound = _reference(case, settings)
     return Verdict({"logits": check.relative_error(logits, exact)}, {"logits": bound})
 
@@ -113,5 +124,5 @@ def _reference(case: ModelCase, settings: Settings) -> tuple[Tensor, float]:
     )
     bound = SLACK * check.relative_error(rounded, exact) + torch.finfo(images.dtype).eps
     if path is not None:
-        torch.save((exact.clone(), bound), path)
+        save_whole((exact.clone(), bound), path)
     return exact, bound

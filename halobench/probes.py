@@ -56,12 +56,11 @@ def device_state(device: str) -> str:
     """Clock, power and temperature as text, and why the clock is low if it is; empty on a CPU."""
     if device != "cuda":
         return ""
-    pynvml.nvmlInit()
     try:
-        handle = pynvml.nvmlDeviceGetHandleByIndex(torch.cuda.current_device())
-        return _state(handle)
-    finally:
-        pynvml.nvmlShutdown()
+        pynvml.nvmlInit()
+        return _state(pynvml.nvmlDeviceGetHandleByIndex(torch.cuda.current_device()))
+    except pynvml.NVMLError as error:
+        return f"not told: {error}"
 
 
 def _state(handle: object) -> str:

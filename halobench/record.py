@@ -4,13 +4,13 @@ Schema history: 1, the first.
 """
 
 from dataclasses import dataclass, field
-from typing import Literal, get_args
+from typing import Literal
 
 from halobench.problem import Case
 
 SCHEMA = 1
 Status = Literal["ok", "wrong", "unsupported", "oom", "timeout", "crashed", "failed", "implausible", "pruned"]
-STATUSES: tuple[str, ...] = get_args(Status)
+SEVERITY = ("ok", "pruned", "unsupported", "implausible", "oom", "timeout", "failed", "crashed", "wrong")
 BAD = ("wrong", "crashed", "failed")  # something is broken: `sweep` exits with 1
 
 

@@ -12,7 +12,7 @@ import torch
 from halobench import clock, probes
 from halobench.clock import Call, Clock, Sample
 from halobench.prepare import Settings, workload
-from halobench.problem import Case
+from halobench.problem import AttentionCase, Case
 from halobench.record import Record, Work
 from halobench.stats import Stop
 
@@ -21,7 +21,7 @@ Clocks = tuple[Clock, Clock | None]  # cold, and back to back where that differs
 
 TOO_LARGE = ("oom", "timeout")
 SIZES = ("batch", "heads", "height", "width", "dim_qk", "dim_v", "image_size")
-OUT_OF_MEMORY = ("can't allocate memory", "out of memory")
+OUT_OF_MEMORY = ("can't allocate memory", "out of memory", "CUBLAS_STATUS_ALLOC_FAILED", "bad_alloc")
 
 
 def run(
@@ -34,20 +34,35 @@ def run(
 ) -> Iterator[Record]:
     """Measure every case as often as asked; what is larger than one that was too large is left out.
 
-    `before` are the records of a run that is resumed.
+    `before` are the records of a run that is resumed: they are not measured again.
     """
-    too_large = [record.case for record in before if record.status in TOO_LARGE]
+    before = list(before)
+    done = {(record.case, record.replicate) for record in before}
+    too_large = [record for record in before if record.status in TOO_LARGE]
     for replicate, case in _order(plan, replicates, random.Random(seed)):
-        smaller = next((other for other in too_large if _not_smaller(case, other)), None)
-        if smaller is not None:
-            yield Record(
-                case=case, replicate=replicate, status="pruned", reason=f"{smaller.id} was too large"
-            )
+        if (case, replicate) in done:
             continue
-        record = dataclasses.replace(measure(case), replicate=replicate)
+        record = _pruned(case, too_large) or measure(case)
         if record.status in TOO_LARGE:
-            too_large.append(case)
-        yield record
+            too_large.append(record)
+        yield dataclasses.replace(record, replicate=replicate)
+
+
+def _pruned(case: Case, too_large: list[Record]) -> Record | None:
+    """Of a case that is not smaller than one that was too large; of that very case the same record."""
+    for other in too_large:
+        if case == other.case:
+            return other
+        if _not_smaller(case, other.case):
+            return Record(
+                case=case, status="pruned", reason=f"{other.case.id} was too large", work=work_of(case)
+            )
+    return None
+
+
+def work_of(case: Case) -> Work:
+    """What is known without running anything: of attention all, of a network nothing."""
+    return workload(case).work(case) if isinstance(case, AttentionCase) else Work()
 
 
 def measure(case: Case, settings: Settings, clocks: Clocks | None = None) -> Record:

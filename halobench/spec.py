@@ -145,7 +145,10 @@ def spec(content: Mapping[str, Any], axes: Mapping[str, list[str]], run: Mapping
     (settings,) = _tables("run", content.get("run", {}))
     replaced = {kind: [_replaced(kind, table, axes) for table in tables[kind]] for kind in WORKLOADS}
     _must_have_effect(axes, tables)
-    kept = {kind: [table for table in replaced[kind] if table.get("direction", True)] for kind in WORKLOADS}
+    kept = {
+        kind: [table for table in replaced[kind] if "direction" not in axes or table["direction"]]
+        for kind in WORKLOADS
+    }
     try:
         return Spec.model_validate({**content, **kept, "run": {**settings, **run}})
     except ValidationError as error:

@@ -13,7 +13,7 @@ import pandas as pd
 
 from halobench import published, stats
 from halobench.problem import PROBLEM_FIELDS, AttentionCase, Case, ModelCase, Problem
-from halobench.record import SCHEMA, STATUSES, Record, Work
+from halobench.record import SCHEMA, SEVERITY, Record, Work
 
 NAME = "results.db"
 SERIES = ("samples", "samples_hot", "samples_host")
@@ -148,9 +148,11 @@ def frame(plan: Iterable[Case], records: Iterable[Record]) -> pd.DataFrame:
 
 
 def read(folders: Iterable[Path]) -> pd.DataFrame:
-    """The frame of one run or of several; of a case in more than one of them the last counts."""
+    """The frame of one run or of several; of a case in more than one of them the last measured counts."""
     frames = [frame(store.plan(), store.records()) for store in map(Store, folders)]
-    return pd.concat(frames).drop_duplicates("case", keep="last").reset_index(drop=True)
+    rows = pd.concat(frames, ignore_index=True)
+    best = rows.assign(measured=rows["time_s"].notna()).sort_values("measured", kind="stable")
+    return rows.loc[best.drop_duplicates("case", keep="last").index.sort_values()].reset_index(drop=True)
 
 
 def _row(case: Case, records: list[Record]) -> dict[str, Any]:
@@ -159,9 +161,10 @@ def _row(case: Case, records: list[Record]) -> dict[str, Any]:
         row["scale"] = case.problem.logit_scale
     if not records:
         return row | {"status": "pruned", "reason": "not reached: the run was interrupted"}
-    last = max(records, key=lambda record: STATUSES.index(record.status))  # the worst, of several replicates
+    last = max(records, key=lambda record: SEVERITY.index(record.status))  # the worst, of several replicates
+    timed = records if last.status == "ok" else []  # else there is no time to speak of
     times, hot, host = (
-        stats.summary([second for record in records for second in getattr(record, name)]) for name in SERIES
+        stats.summary([second for record in timed for second in getattr(record, name)]) for name in SERIES
     )
     return (
         row
@@ -172,7 +175,7 @@ def _row(case: Case, records: list[Record]) -> dict[str, Any]:
             "time_s": times.median,
             "time_low_s": times.low,
             "time_high_s": times.high,
-            "samples": sum(len(record.samples) for record in records) or None,
+            "samples": sum(len(record.samples) for record in timed) or None,
             "time_hot_s": hot.median,
             "host_s": host.median,
             "compile_s": last.compile_s,

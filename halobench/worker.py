@@ -11,7 +11,6 @@ import signal
 import sys
 import tempfile
 from collections.abc import Iterable
-from dataclasses import replace
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from pathlib import Path
@@ -20,10 +19,11 @@ from typing import cast
 import psutil
 
 from halobench import attention, plugins
-from halobench.prepare import Settings, workload
-from halobench.problem import AttentionCase, Case
+from halobench.prepare import Settings
+from halobench.problem import Case
 from halobench.record import Record, Status
 from halobench.run import measure as measure_here
+from halobench.run import work_of
 
 LATE = "torch.fx.experimental.symbolic_shapes"  # torch imports it at the first backward pass, for 0.4 s
 GRACE_S = 1.0  # that a child has to end after its result
@@ -49,33 +49,33 @@ def measure(case: Case, settings: Settings, timeout: float) -> Record:
         child.start()
         theirs.close()
         try:
-            record = _receive(ours, timeout)
+            in_time = ours.poll(timeout)
+            record = _receive(ours) if in_time else None
             child.join(timeout=GRACE_S)  # it ends by itself, unless it hangs
             if record is None:
-                record = _without_result(case, *_ending(child, timeout, kills, said.read()))
+                late = ("timeout", f"no result after {timeout:g} s")
+                status, reason = _ending(child, kills, said.read()) if in_time else late
+                record = Record(case=case, status=cast(Status, status), reason=reason, work=work_of(case))
         finally:  # also when the user interrupts
             _kill(child)
     return record
 
 
-def _receive(ours: Connection, timeout: float) -> Record | None:
+def _receive(ours: Connection) -> Record | None:
+    """None where the child ended without a result."""
     try:
-        return ours.recv() if ours.poll(timeout) else None
+        record: Record = ours.recv()
     except EOFError:
         return None
+    return record
 
 
-def _ending(child: BaseProcess, timeout: float, kills: int, said: str) -> tuple[Status, str]:
-    """Why no result came."""
-    if not child.exitcode:  # it still runs, or was done too late
-        return "timeout", f"no result after {timeout:g} s"
-    if child.exitcode == -signal.SIGKILL and _memory_kills() > kills:
+def _ending(child: BaseProcess, kills: int, said: str) -> tuple[Status, str]:
+    """Why a child that ended sent no result."""
+    code = child.exitcode or 0
+    if code == -signal.SIGKILL and _memory_kills() > kills:
         return "oom", "killed by the system for want of memory"
-    how = (
-        f"signal {signal.Signals(-child.exitcode).name}"
-        if child.exitcode < 0
-        else f"exit code {child.exitcode}"
-    )
+    how = f"signal {signal.Signals(-code).name}" if code < 0 else f"exit code {code} and no result"
     last = said.strip().splitlines()[-1:]
     return "crashed", ": ".join([f"ended with {how}", *last])
 
@@ -87,13 +87,6 @@ def _kill(child: BaseProcess) -> None:
     except ProcessLookupError:  # nothing is left, or the child has no group of its own yet
         child.kill()
     child.join()
-
-
-def _without_result(case: Case, status: Status, reason: str) -> Record:
-    record = Record(case=case, status=status, reason=reason)
-    if isinstance(case, AttentionCase):  # known from the problem; a network would have to be built for it
-        return replace(record, work=workload(case).work(case))
-    return record
 
 
 def _child(theirs: Connection, said: str, case: Case, settings: Settings) -> None:

@@ -10,7 +10,7 @@ import pytest
 from cases import attention_record
 
 from halobench import cli, execute, spec
-from halobench.record import BAD, STATUSES
+from halobench.record import BAD, SEVERITY
 from halobench.spec import Spec
 from halobench.store import Store
 
@@ -155,7 +155,7 @@ def test_what_is_broken_makes_the_exit_code_1(halobench, stored, status):
 
 
 def test_what_was_not_measured_for_a_reason_does_not(halobench, stored):
-    reasons = [status for status in STATUSES if status not in ("ok", *BAD)]
+    reasons = [status for status in SEVERITY if status not in ("ok", *BAD)]
     records = [attention_record(status, status=status, samples=()) for status in reasons]
     assert halobench(f"report {stored(attention_record(), *records)}")[0] == 0
 
@@ -276,3 +276,13 @@ def test_a_run_of_another_machine_is_not_resumed(copied, halobench):
     code, _, err = halobench(f"sweep --resume {copied}")
     assert code == 2
     assert "was begun elsewhere: cores was 99" in err
+
+
+def test_runs_of_different_machines_are_not_joined(halobench, tmp_path):
+    for name, cpu in (("a", "one"), ("b", "another")):
+        Store.create(tmp_path / name, [])
+        (tmp_path / name / "environment.json").write_text(f'{{"cpu": "{cpu}"}}')
+    code, _, err = halobench(f"report {tmp_path / 'a'} {tmp_path / 'b'} --out {tmp_path / 'both'}")
+    assert (code, err.count("\n")) == (2, 1)
+    assert "can not be joined: cpu was one, now another" in err
+    assert not (tmp_path / "both").exists()

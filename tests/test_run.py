@@ -105,7 +105,8 @@ def test_our_own_network_is_checked_and_measured(direction):
 
 
 def sized(side):
-    return replace(CASE, problem=replace(PROBLEM, height=side, width=side))
+    problem = replace(PROBLEM, height=side, width=side)
+    return replace(CASE, implementation="haloed_blocked", problem=problem)
 
 
 def test_what_is_larger_than_too_large_is_pruned():
@@ -129,3 +130,49 @@ def test_replicates_go_round_the_implementations_of_a_problem():
     rounds = [[case.implementation for _, case in order[i : i + 3]] for i in range(0, 12, 3)]
     assert all(sorted(names) == ["a", "b", "c"] for names in rounds)
     assert len({tuple(names) for names in rounds}) > 1
+
+
+def test_what_was_too_large_once_is_so_in_every_replicate():
+    records = list(
+        run([sized(8)], lambda case: Record(case=case, status="oom", reason="9 GiB"), replicates=2)
+    )
+    assert [(r.replicate, r.status, r.reason) for r in records] == [(0, "oom", "9 GiB"), (1, "oom", "9 GiB")]
+
+
+def test_what_was_measured_before_is_not_measured_again():
+    before = [Record(case=sized(8), status="oom"), Record(case=sized(4), status="ok")]
+    records = list(run([sized(4), sized(8), sized(16)], lambda case: None, before=before))
+    assert [(r.case, r.status) for r in records] == [(sized(16), "pruned")]
+    assert records[0].work.flop == sized(16).problem.flop()
+
+
+def test_a_network_whose_attention_can_not_do_its_problems_is_unsupported(monkeypatch):
+    entry = Attention("one", exact, lambda problem, device, direction: f"no {direction} at {problem.height}")
+    monkeypatch.setitem(ATTENTIONS._entries, "one", entry)
+    case = ModelCase(
+        model="halonet_h0",
+        implementation="one",
+        direction="training",
+        image_size=64,
+        batch=1,
+        dtype="bfloat16",
+    )
+    record = measure(case, Settings())
+    assert (record.status, record.reason) == ("unsupported", "no forward_backward at 16")
+
+
+def test_a_published_network_that_gives_nan_is_wrong(monkeypatch):
+    monkeypatch.setattr(torch, "randn", lambda *shape, **kwargs: torch.full(shape, float("nan")))
+    case = ModelCase(model="timm/resnet26t", implementation="", direction="inference", image_size=64, batch=1)
+    record = measure(case, Settings())
+    assert (record.status, record.samples) == ("wrong", ())
+
+
+def test_cases_of_one_problem_share_what_the_oracle_said(tmp_path, monkeypatch):
+    monkeypatch.setitem(ATTENTIONS._entries, "one", Attention("one", exact))
+    settings = Settings(stop=Stop(min_samples=1, seconds=1), truths=tmp_path)
+    first = measure(CASE, settings, (FakeClock([1.0]), None))
+    (known,) = tmp_path.iterdir()
+    monkeypatch.setattr("halobench.check.truth", lambda *args: pytest.fail("asked again"))
+    again = measure(replace(CASE, direction="forward_backward"), settings, (FakeClock([1.0]), None))
+    assert (first.status, again.status, known.suffix) == ("ok", "ok", ".pt")

@@ -88,7 +88,9 @@ def test_replicates_are_joined_and_the_worst_status_counts():
     row = store.frame([records[0].case], records).iloc[0]
     assert (row["time_s"], row["samples"], row["status"]) == (2, 2, "ok")
     crashed = attention_record(samples=(), status="crashed", replicate=2)
-    assert store.frame([crashed.case], [*records, crashed]).iloc[0]["status"] == "crashed"
+    row = store.frame([crashed.case], [*records, crashed]).iloc[0]
+    assert row["status"] == "crashed"
+    assert math.isnan(row["time_s"])
 
 
 def test_of_a_case_in_several_runs_the_last_counts(full, tmp_path):
@@ -103,3 +105,16 @@ def test_a_stored_problem_is_the_same_problem(full):
     assert full.records()[0].case.problem == Problem(
         height=16, width=16, block=8, halo=3, batch=2, heads=4, position="sum", scale=0.3
     )
+
+
+def test_a_wrong_replicate_weighs_more_than_one_that_took_too_long():
+    records = [
+        attention_record(samples=(), status=status, replicate=place)
+        for place, status in enumerate(("wrong", "timeout", "pruned"))
+    ]
+    assert store.frame([records[0].case], records).iloc[0]["status"] == "wrong"
+
+
+def test_a_case_that_a_later_run_did_not_reach_keeps_its_measurement(full, tmp_path):
+    Store.create(tmp_path / "later", [RECORDS[0].case])
+    assert store.read([full.path.parent, tmp_path / "later"])["time_s"][0] == 2

@@ -57,6 +57,11 @@ def refusal(name: str, implementation: str, image_size: int, batch: int) -> str 
     return None
 
 
+def problems(name: str, implementation: str, image_size: int, batch: int) -> list[Problem]:
+    """What the network asks of halo attention, a problem a layer, in float32."""
+    return _counted(name, implementation, image_size, batch)[2]
+
+
 @cache
 def _counted(
     name: str, implementation: str, image_size: int, batch: int
