@@ -32,8 +32,9 @@ def naive_global(q: Tensor, k: Tensor, v: Tensor, position: Position, problem: P
     if position is not None:
         q_height, q_width = halves(q, problem)
         rel_height, rel_width = (table * problem.position_scale for table in position)
-        logits = logits + torch.einsum("bhyxd,yid->bhyxi", q_height, rel_height[rows_y])[..., :, None]
-        logits = logits + torch.einsum("bhyxd,xjd->bhyxj", q_width, rel_width[rows_x])[..., None, :]
+        height = torch.einsum("bhyxd,yid->bhyxi", q_height, rel_height[rows_y])
+        width = torch.einsum("bhyxd,xjd->bhyxj", q_width, rel_width[rows_x])
+        logits = logits + (height[..., :, None] + width[..., None, :])
     seen = seen_y[:, None, :, None] & seen_x[:, None, :]
     weights = logits.masked_fill(~seen, float("-inf")).flatten(4).flatten(2, 3).softmax(-1)
     out: Tensor = (weights @ v.flatten(2, 3)).unflatten(2, problem.queries)

@@ -19,8 +19,9 @@ def unfold_local(q: Tensor, k: Tensor, v: Tensor, position: Position, problem: P
     if position is not None:
         q_height, q_width = halves(q, problem)
         rel_height, rel_width = (table * problem.position_scale for table in position)
-        logits = logits + torch.einsum("bhyxd,yid->bhyxi", q_height, rel_height[rows_y])[..., :, None]
-        logits = logits + torch.einsum("bhyxd,xjd->bhyxj", q_width, rel_width[rows_x])[..., None, :]
+        height = torch.einsum("bhyxd,yid->bhyxi", q_height, rel_height[rows_y])
+        width = torch.einsum("bhyxd,xjd->bhyxj", q_width, rel_width[rows_x])
+        logits = logits + (height[..., :, None] + width[..., None, :])
     if problem.border == "mask":
         masked = outside(problem, q.device).unflatten(0, problem.grid)[at_y[:, None], at_x]
         logits = logits.masked_fill(masked.view(logits.shape[2:]), float("-inf"))

@@ -1,5 +1,7 @@
 """Every registered implementation against the oracle; a new file in kernels/ is covered at once."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 
@@ -24,6 +26,15 @@ def test_output_and_gradients_match_the_oracle(name, problem):
         pytest.skip(reason)
     verdict = judged(ATTENTIONS[name], problem)
     assert verdict.right, verdict
+
+
+@pytest.mark.parametrize("dtype", ["bfloat16", "float16"])
+@pytest.mark.parametrize("name", ATTENTIONS)
+def test_every_hard_problem_is_right_in_half_precision_too(name, dtype):
+    for title, problem in PROBLEMS.items():
+        if not ATTENTIONS[name].unsupported(problem, "cpu", DIRECTION):
+            verdict = judged(ATTENTIONS[name], replace(problem, dtype=dtype))
+            assert verdict.right, f"{title}: {verdict}"
 
 
 @pytest.mark.parametrize("layout", ["channels_last", "nchw"])
