@@ -8,8 +8,8 @@ from halobench import attention, check, oracle, plugins
 from halobench.attention import ATTENTIONS, Attention
 from halobench.hard import PROBLEMS
 from halobench.problem import CHOICES
-from halobench.progress import console
-from halobench.sweep import devices
+from halobench.progress import console, say_left_out
+from halobench.sweep import devices, usable
 
 
 @dataclass
@@ -28,9 +28,7 @@ def show(names: list[str], dtypes: list[str], device: str | None) -> int:
     """Print a table; 1 if anything is wrong."""
     missing = plugins.load_all(attention.GROUP)
     entries = list(ATTENTIONS.values()) if "all" in names else [ATTENTIONS[name] for name in names]
-    device = device or devices()[0]
-    if device not in devices():
-        raise ValueError(f"device: this machine has no {device}; there is: {', '.join(devices())}")
+    device = usable(device or devices()[0])
     for dtype in dtypes:
         if dtype not in CHOICES["dtype"]:
             raise ValueError(f"dtype: {dtype!r} must be one of {', '.join(CHOICES['dtype'])}")
@@ -92,6 +90,5 @@ def _print(tallies: dict[str, dict[str, Tally]], missing: dict[str, str], device
     for by_name in tallies.values():
         for name, tally in by_name.items():
             if tally.wrong:
-                screen.print(f"wrong: {name}, {tally.wrong}", highlight=False, soft_wrap=True)
-    for name, reason in missing.items():
-        screen.print(f"left out: {name}, {reason}", highlight=False)
+                screen.print(f"wrong: {name}, {tally.wrong}", soft_wrap=True)
+    say_left_out(missing)

@@ -10,7 +10,7 @@ from halobench import attention, plugins, report, text
 from halobench.attention import ATTENTIONS
 from halobench.metrics import METRICS
 from halobench.models import zoo
-from halobench.progress import console
+from halobench.progress import console, say_left_out
 from halobench.published import top1, verified
 from halobench.report import REPORTS
 from halobench.spec import presets
@@ -24,12 +24,11 @@ def show() -> None:
         _table("implementations", {name: _about(entry.attend) for name, entry in ATTENTIONS.items()})
     )
     screen.print(_table("models", {name: _model(name) for name in zoo.LISTED}))
-    screen.print(f"any other model of timm: {zoo.TIMM}<its name>", highlight=False)
+    screen.print(f"any other model of timm: {zoo.TIMM}<its name>")
     screen.print(_table("metrics", {name: _metric(name) for name in METRICS}))
     screen.print(_table("reports", {name: _about(render) for name, render in REPORTS.items()}))
     screen.print(_table("presets", presets()))
-    for name, reason in missing.items():
-        screen.print(f"left out: {name}, {reason}", highlight=False)
+    say_left_out(missing)
 
 
 def _table(title: str, rows: dict[str, str]) -> Table:

@@ -4,12 +4,13 @@ They are imported by name when a case of theirs comes: models need timm, which t
 import and which attention alone must not wait for.
 """
 
+import hashlib
 import importlib
 import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol, cast
+from typing import Any, Protocol, TypeVar, cast
 
 import torch
 
@@ -18,6 +19,8 @@ from halobench.clock import Call
 from halobench.problem import Case
 from halobench.record import Work
 from halobench.stats import Stop
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,10 +52,18 @@ class Workload(Protocol):
     def prepare(self, case: Any, settings: Settings) -> Ready: ...
 
 
-def save_whole(what: object, path: Path) -> None:
-    """Whole or not at all, whenever this process is killed: other processes read it."""
-    torch.save(what, path.with_suffix(".part"))
-    os.replace(path.with_suffix(".part"), path)
+def shared(settings: Settings, name: str, make: Callable[[], T]) -> T:
+    """What cases of this name have in common, from the settings' folder if another case made it already.
+
+    The file is whole or not there, whenever a process is killed.
+    """
+    if settings.truths is None:
+        return make()
+    path = settings.truths / f"{hashlib.sha256(name.encode()).hexdigest()}.pt"
+    if not path.exists():
+        torch.save(make(), path.with_suffix(".part"))
+        os.replace(path.with_suffix(".part"), path)
+    return cast(T, torch.load(path, weights_only=False))  # our own file, of this very run
 
 
 def workload(case: Case) -> Workload:

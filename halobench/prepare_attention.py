@@ -1,6 +1,5 @@
 """One call of halo attention on random maps, forward or forward and backward, checked against the oracle."""
 
-import hashlib
 from dataclasses import replace
 
 import torch
@@ -10,7 +9,7 @@ from halobench import check, clock, oracle
 from halobench.attention import find
 from halobench.check import Truth, Verdict
 from halobench.oracle import Inputs
-from halobench.prepare import Ready, Settings, save_whole
+from halobench.prepare import Ready, Settings, shared
 from halobench.problem import AttentionCase, Problem
 from halobench.record import Work
 
@@ -46,16 +45,13 @@ def prepare(case: AttentionCase, settings: Settings) -> Ready:
 
 
 def _truth(problem: Problem, given: Inputs, settings: Settings) -> Truth:
-    """From the folder, where another implementation asked already."""
-    if settings.truths is None:
-        return check.truth(problem, given, settings.seed)
-    text = f"{problem} {settings.seed} {given.q.device}"
-    path = settings.truths / f"{hashlib.sha256(text.encode()).hexdigest()}.pt"
-    if path.exists():
-        known: Truth = torch.load(path, weights_only=False)  # our own file of this very run
-        grad_out = torch.zeros_like(given.grad_out)
-        grad_out[known.maps] = known.grad_out
-        return replace(known, grad_out=grad_out)
-    known = check.truth(problem, given, settings.seed)
-    save_whole(replace(known, grad_out=known.grad_out[known.maps].clone()), path)  # elsewhere it is zero
-    return known
+    """Shared by all implementations; of the output's gradient only what is not zero."""
+
+    def make() -> Truth:
+        known = check.truth(problem, given, settings.seed)
+        return replace(known, grad_out=known.grad_out[known.maps].clone())
+
+    known = shared(settings, f"{problem} {settings.seed} {given.q.device}", make)
+    grad_out = torch.zeros_like(given.grad_out)
+    grad_out[known.maps] = known.grad_out
+    return replace(known, grad_out=grad_out)

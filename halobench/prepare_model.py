@@ -1,6 +1,5 @@
 """A whole network on random images: inference, or a training step (forward, loss, backward, SGD)."""
 
-import hashlib
 from collections.abc import Callable
 from dataclasses import replace
 from math import nan
@@ -13,7 +12,7 @@ from halobench import check, clock
 from halobench.attention import find
 from halobench.check import SLACK, Verdict
 from halobench.models import counting, zoo
-from halobench.prepare import Ready, Settings, save_whole
+from halobench.prepare import Ready, Settings, shared
 from halobench.problem import ModelCase
 from halobench.record import Work
 
@@ -111,18 +110,15 @@ def _verdict(logits: Tensor, case: ModelCase, settings: Settings) -> Verdict | N
 
 def _reference(case: ModelCase, settings: Settings) -> tuple[Tensor, float]:
     """Logits in float64, and how far those of the case's dtype may be off: shared by all implementations."""
-    text = f"{case.model} {case.batch} {case.image_size} {case.dtype} {case.device} {settings.seed}"
-    folder = settings.truths
-    path = folder / f"{hashlib.sha256(text.encode()).hexdigest()}.pt" if folder else None
-    if path is not None and path.exists():
-        found: tuple[Tensor, float] = torch.load(path)
-        return found
-    images, _ = _data(case, settings.seed)
-    exact, rounded = (
-        _inference(_network(case, settings.seed, REFERENCE, dtype).eval(), images.to(dtype))()
-        for dtype in (torch.float64, images.dtype)
-    )
-    bound = SLACK * check.relative_error(rounded, exact) + torch.finfo(images.dtype).eps
-    if path is not None:
-        save_whole((exact.clone(), bound), path)
-    return exact, bound
+
+    def make() -> tuple[Tensor, float]:
+        images, _ = _data(case, settings.seed)
+        exact, rounded = (
+            _inference(_network(case, settings.seed, REFERENCE, dtype).eval(), images.to(dtype))()
+            for dtype in (torch.float64, images.dtype)
+        )
+        bound = SLACK * check.relative_error(rounded, exact) + torch.finfo(images.dtype).eps
+        return exact.clone(), bound
+
+    what = case.model, case.batch, case.image_size, case.dtype, case.device, settings.seed
+    return shared(settings, " ".join(map(str, what)), make)

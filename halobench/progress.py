@@ -2,7 +2,7 @@
 
 import sys
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from statistics import median
 
 from rich.console import Console
@@ -18,6 +18,12 @@ PLAIN_WIDTH = 120  # of what goes to a file or a pipe
 def console() -> Console:
     """As wide as the terminal, or of a fixed width where there is none."""
     return Console(width=None if sys.stdout.isatty() else PLAIN_WIDTH, markup=False, highlight=False)
+
+
+def say_left_out(reasons: Mapping[str, str]) -> None:
+    """A line for each thing that was left out, and why."""
+    for name, reason in reasons.items():
+        console().print(f"left out: {name}, {reason}")
 
 
 def watched(records: Iterable[Record], total: int, console: Console) -> Iterator[Record]:

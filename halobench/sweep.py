@@ -53,6 +53,13 @@ def devices() -> tuple[str, ...]:
     return ("cuda", "cpu") if torch.cuda.is_available() else ("cpu",)
 
 
+def usable(device: str) -> str:
+    """The device; ValueError where this machine has none."""
+    if device not in devices():
+        raise ValueError(f"device: this machine has no {device}; there is: {', '.join(devices())}")
+    return device
+
+
 def _attention(table: AttentionTable) -> Iterator[Callable[[], Case]]:
     """Implementations change fastest: those of one problem are measured side by side."""
     names = _implementations(table.implementation)
@@ -89,9 +96,8 @@ def _attention_case(axes: dict[str, Any], place: tuple[str, int, str, str], name
 
 
 def _models(table: ModelTable) -> Iterator[Callable[[], Case]]:
-    zoo = importlib.import_module(
-        "halobench.models.zoo"
-    )  # takes seconds, for timm: only where there are models
+    # Takes seconds, for timm: only where there are models.
+    zoo = importlib.import_module("halobench.models.zoo")
     places = list(product(_devices(table), _threads(table), table.layout, table.dtype))
     names = _implementations([name for name in table.implementation if name != ORIGINAL])
     names += [ORIGINAL] * (ORIGINAL in table.implementation)
@@ -127,11 +133,7 @@ def _implementations(names: list[str]) -> list[str]:
 
 
 def _devices(table: Table) -> list[str]:
-    """ValueError for what this machine lacks."""
-    for device in table.device:
-        if device not in devices():
-            raise ValueError(f"device: this machine has no {device}; there is: {', '.join(devices())}")
-    return table.device or [devices()[0]]
+    return [usable(device) for device in table.device] or [devices()[0]]
 
 
 def _threads(table: Table) -> list[int]:

@@ -10,7 +10,7 @@ from rich.text import Text
 
 from halobench import attention, execute, plugins, report, summary
 from halobench import spec as specs
-from halobench.progress import console
+from halobench.progress import console, say_left_out
 from halobench.record import BAD
 from halobench.spec import WORKLOADS, AttentionTable, ModelTable, RunTable, Spec
 from halobench.store import Store
@@ -82,8 +82,8 @@ def _show(folders: list[Path], out: Path) -> int:
     frame, screen = execute.write(folders, out), console()
     for workload, rows in frame.groupby("workload", sort=False):
         screen.print(_table(str(workload), rows))
-    screen.print(summary.sentence(frame), highlight=False)
-    screen.print(f"the page: {out / 'report.html'}", highlight=False, soft_wrap=True)
+    screen.print(summary.sentence(frame))
+    screen.print(f"the page: {out / 'report.html'}", soft_wrap=True)
     return 1 if frame["status"].isin(BAD).any() else 0
 
 
@@ -102,8 +102,6 @@ def _table(title: str, frame: pd.DataFrame) -> Table:
 
 
 def _say_left_out(planned: Plan, missing: Mapping[str, str]) -> None:
-    screen = console()
-    for name, reason in missing.items():
-        screen.print(f"left out: {name}, {reason}", highlight=False)
+    say_left_out(missing)
     for reason, count in planned.left_out.items():
-        screen.print(f"left out: {count} combinations, {reason}", highlight=False)
+        say_left_out({f"{count} combinations": reason})

@@ -45,8 +45,12 @@ def outside(problem: Problem, device: torch.device) -> Tensor:
 
 def table_rows(queries: Tensor, slots: Tensor, problem: Problem) -> Tensor:
     """Row of the table for queries and slots counted from the start of block and window, along one axis."""
-    step = problem.stride if problem.offset == "exact" else 1
-    return slots - step * queries[:, None] + problem.window - 1
+    return slots - table_step(problem) * queries[:, None] + problem.window - 1
+
+
+def table_step(problem: Problem) -> int:
+    """Rows of the table between one query and the next."""
+    return problem.stride if problem.offset == "exact" else 1
 
 
 def relative_logits(q: Tensor, position: tuple[Tensor, Tensor], problem: Problem) -> tuple[Tensor, Tensor]:

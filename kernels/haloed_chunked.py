@@ -20,7 +20,7 @@ from torch.autograd.function import once_differentiable
 from halobench.attention import Position, attention
 from halobench.problem import Problem
 
-from ._windows import outside
+from ._windows import outside, table_step
 
 # Logits of a chunk. On a CPU 4 MiB of float32: few enough for the caches, enough to hide the calls
 # (measured: 2**19 is 1.4 times slower for its calls, 2**22 1.5 times for its misses).
@@ -42,14 +42,9 @@ def _table(position: tuple[Tensor, Tensor], problem: Problem) -> Tensor:
     return torch.cat([height, width])
 
 
-def _step(problem: Problem) -> int:
-    """Rows of the table between one query and the next."""
-    return problem.stride if problem.offset == "exact" else 1
-
-
 def _offsets(problem: Problem) -> int:
     """Offsets that occur between the queries and the slots of a block, along one axis."""
-    return problem.window + _step(problem) * (problem.side - 1)
+    return problem.window + table_step(problem) * (problem.side - 1)
 
 
 class _Chunked(torch.autograd.Function):
@@ -195,7 +190,7 @@ class _Work:
         side, window, offsets = self.problem.side, self.problem.window, _offsets(self.problem)
         every = self.buffer("by_offset", blocks * side**2, 2 * offsets)
         if ("skewed", blocks) not in self._views:
-            row, step, first = 2 * offsets, _step(self.problem), _step(self.problem) * (side - 1)
+            row, step, first = 2 * offsets, table_step(self.problem), table_step(self.problem) * (side - 1)
             shape = (blocks, side, side, window)
             height = every.as_strided(shape, (side**2 * row, side * row - step, row, 1), first)
             width = every.as_strided(shape, (side**2 * row, side * row, row - step, 1), offsets + first)
