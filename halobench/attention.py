@@ -18,6 +18,7 @@ Position = tuple[Tensor, Tensor] | None  # tables of relative height and width: 
 Attend = Callable[[Tensor, Tensor, Tensor, Position, Problem], Tensor]
 WhyNot = Callable[[Problem, str, str], str | None]  # problem, device, direction -> a reason, or None
 Slots = Callable[[Problem], int]
+Adapt = Callable[[Tensor, Tensor, Tensor, Position, Problem], tuple[Tensor, ...]]
 
 
 def runs_anywhere(problem: Problem, device: str, direction: str) -> str | None:
@@ -26,24 +27,33 @@ def runs_anywhere(problem: Problem, device: str, direction: str) -> str | None:
 
 @dataclass(frozen=True)
 class Attention:
-    """An implementation: what computes it, where it can not run, how many query-slot pairs it computes."""
+    """An implementation: what computes it, where it can not run, how many query-slot pairs it computes.
+
+    Others' code may want its inputs in another form than the contract's: `adapt` is what our wrapper
+    does to them first, called by `attend` too. It is timed for itself, so that nobody looks slow for it.
+    """
 
     name: str
     attend: Attend
     unsupported: WhyNot = runs_anywhere
     slots: Slots = Problem.slots
+    adapt: Adapt | None = None
 
 
 ATTENTIONS: Registry[Attention] = Registry("attention implementation")
 
 
 def attention(
-    name: str, *, unsupported: WhyNot = runs_anywhere, slots: Slots = Problem.slots
+    name: str,
+    *,
+    unsupported: WhyNot = runs_anywhere,
+    slots: Slots = Problem.slots,
+    adapt: Adapt | None = None,
 ) -> Callable[[Attend], Attend]:
     """Register a function of queries, keys, values (axes `b h y x d`), position tables and the problem."""
 
     def register(attend: Attend) -> Attend:
-        ATTENTIONS.add(name, Attention(name, attend, unsupported, slots))
+        ATTENTIONS.add(name, Attention(name, attend, unsupported, slots, adapt))
         return attend
 
     return register

@@ -96,6 +96,7 @@ def sweep(
     layout: Annotated[Axis, _axis("bhyxd, channels_last, nchw; of models the last two.")] = None,
     model: Annotated[Axis, _axis("Names as `halobench list` has them.")] = None,
     image_size: Annotated[Axis, _axis("Of models: pixels a side.")] = None,
+    mode: Annotated[Axis, _axis("Of models: eager, compiled.")] = None,
     device: Annotated[Axis, _axis("Of both: cpu, cuda.")] = None,
     threads: Annotated[Axis, _axis("Of both, on the CPU.")] = None,
     workload: Annotated[str | None, typer.Option(help="attention or model: drop the other.")] = None,

@@ -38,6 +38,7 @@ class Ready:
 
     call: Call  # what is timed
     first: Callable[[], tuple[float, Verdict | None]]  # seconds of the first call, and whether it was right
+    adapt: Call | None = None  # the part of the call that is our wrapper's, not the implementation's
 
 
 class Workload(Protocol):

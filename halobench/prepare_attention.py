@@ -1,6 +1,7 @@
 """One call of halo attention on random maps, forward or forward and backward, checked against the oracle."""
 
 from dataclasses import replace
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -8,6 +9,7 @@ from torch import Tensor
 from halobench import check, clock, oracle
 from halobench.attention import find
 from halobench.check import Truth, Verdict
+from halobench.clock import Call
 from halobench.oracle import Inputs
 from halobench.prepare import Ready, Settings, shared
 from halobench.problem import AttentionCase, Problem
@@ -41,7 +43,28 @@ def prepare(case: AttentionCase, settings: Settings) -> Ready:
     def call() -> object:
         return check.run(attend, problem, given, given.grad_out if backward else None)
 
-    return Ready(call, first)
+    return Ready(call, first, _adapting(case, given))
+
+
+def _adapting(case: AttentionCase, given: Inputs) -> Call | None:
+    """What the wrapper of others' code does to the inputs, and to their gradients."""
+    adapt = find(case.implementation).adapt
+    if adapt is None:
+        return None
+    q, k, v, *tables = leaves = [x.detach().requires_grad_() for x in given.tensors.values()]
+    position = (tables[0], tables[1]) if tables else None
+    once = partial(adapt, q, k, v, position, case.problem)
+    ones = [torch.ones_like(x) for x in once()]
+    backward = case.direction == "forward_backward"
+
+    def call() -> None:
+        with torch.set_grad_enabled(backward):
+            results = once()
+        if learnt := [(x, one) for x, one in zip(results, ones, strict=True) if x.requires_grad]:
+            outputs, gradients = zip(*learnt, strict=True)
+            torch.autograd.grad(outputs, leaves, gradients, allow_unused=True)
+
+    return call
 
 
 def _truth(problem: Problem, given: Inputs, settings: Settings) -> Truth:

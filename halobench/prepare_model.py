@@ -1,5 +1,6 @@
 """A whole network on random images: inference, or a training step (forward, loss, backward, SGD)."""
 
+import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from math import nan
@@ -12,11 +13,13 @@ from halobench import check, clock
 from halobench.attention import find
 from halobench.check import SLACK, Verdict
 from halobench.models import counting, zoo
+from halobench.models.swap import AS_PUBLISHED
 from halobench.prepare import Ready, Settings, shared
 from halobench.problem import ModelCase
 from halobench.record import Work
 
 REFERENCE = "haloed_blocked"  # in float64, what our own networks are compared with
+AS_IT_IS = ("", AS_PUBLISHED)
 DIRECTIONS = {"inference": "forward", "training": "forward_backward"}  # of the attention inside
 LEARNING_RATE = 1e-4  # small enough that random labels do not drive the weights away
 
@@ -24,7 +27,9 @@ LEARNING_RATE = 1e-4  # small enough that random labels do not drive the weights
 def unsupported(case: ModelCase) -> str | None:
     what = case.model, case.implementation, case.image_size, case.batch
     reason = zoo.find(case.model).unsupported(case.implementation) or counting.refusal(*what)
-    if reason or case.implementation in ("", "original"):
+    if case.mode == "compiled" and not (case.device == "cuda" or shutil.which("g++")):
+        return "compiled for a CPU it needs g++"
+    if reason or case.implementation in AS_IT_IS:
         return reason
     entry, direction = find(case.implementation), DIRECTIONS[case.direction]
     asked = (replace(problem, dtype=case.dtype) for problem in counting.problems(*what))
@@ -44,6 +49,8 @@ def work(case: ModelCase) -> Work:
 
 def prepare(case: ModelCase, settings: Settings) -> Ready:
     model = _network(case, settings.seed, case.implementation, getattr(torch, case.dtype))
+    if case.mode == "compiled":
+        model.compile()
     images, labels = _data(case, settings.seed)
     call = _inference(model, images) if case.direction == "inference" else _training(model, images, labels)
 
@@ -100,8 +107,8 @@ def _training(model: nn.Module, images: Tensor, labels: Tensor) -> Callable[[], 
 
 
 def _verdict(logits: Tensor, case: ModelCase, settings: Settings) -> Verdict | None:
-    """Our own networks against the same weights with the reference; what others publish is as it is."""
-    if case.implementation in ("", "original"):
+    """With ours inside: against the same weights with the reference; what others publish is as it is."""
+    if case.implementation in AS_IT_IS:
         finite = logits.isfinite().all()
         return None if finite else Verdict({"logits": nan}, {"logits": torch.finfo(logits.dtype).eps})
     exact, bound = _reference(case, settings)
@@ -114,7 +121,7 @@ def _reference(case: ModelCase, settings: Settings) -> tuple[Tensor, float]:
     def make() -> tuple[Tensor, float]:
         images, _ = _data(case, settings.seed)
         exact, rounded = (
-            _inference(_network(case, settings.seed, REFERENCE, dtype).eval(), images.to(dtype))()
+            _inference(_network(case, settings.seed, _reference_of(case), dtype).eval(), images.to(dtype))()
             for dtype in (torch.float64, images.dtype)
         )
         bound = SLACK * check.relative_error(rounded, exact) + torch.finfo(images.dtype).eps
@@ -122,3 +129,10 @@ def _reference(case: ModelCase, settings: Settings) -> tuple[Tensor, float]:
 
     what = case.model, case.batch, case.image_size, case.dtype, case.device, settings.seed
     return shared(settings, " ".join(map(str, what)), make)
+
+
+def _reference_of(case: ModelCase) -> str:
+    """timm's own attention where it takes such images."""
+    published = zoo.find(case.model).implementation == AS_PUBLISHED
+    refused = published and counting.refusal(case.model, AS_PUBLISHED, case.image_size, case.batch)
+    return AS_PUBLISHED if published and not refused else REFERENCE

@@ -19,6 +19,7 @@ CHOICES = {
 LEAST = {"height": 1, "width": 1, "block": 1, "heads": 1, "dim_qk": 1, "dim_v": 1, "stride": 1}
 LEAST |= {"batch": 0, "halo": 0}
 LAYOUTS = ("bhyxd", "channels_last", "nchw")
+MODES = ("eager", "compiled")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -205,6 +206,7 @@ class ModelCase:
     image_size: int
     batch: int
     dtype: str = "float32"
+    mode: str = "eager"  # or compiled: by torch.compile, the whole network
     layout: str = "nchw"
     device: str = "cpu"
     threads: int = 1
@@ -229,6 +231,7 @@ class ModelCase:
             self.implementation,
             self.direction,
             f"{self.batch}x{self.image_size}px",
+            "" if self.mode == "eager" else self.mode,
             "" if self.layout == "nchw" else self.layout,
             self.dtype,
             _where(self.device, self.threads),

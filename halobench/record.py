@@ -1,6 +1,6 @@
 """What one measurement left behind, as it is stored.
 
-Schema history: 1, the first.
+Schema history: 1, the first; 2, `samples_adapt`, and `mode` of a model case.
 """
 
 from dataclasses import dataclass, field
@@ -8,7 +8,7 @@ from typing import Literal
 
 from halobench.problem import Case
 
-SCHEMA = 1
+SCHEMA = 2
 Status = Literal["ok", "wrong", "unsupported", "oom", "timeout", "crashed", "failed", "implausible", "pruned"]
 SEVERITY = ("ok", "pruned", "unsupported", "implausible", "oom", "timeout", "failed", "crashed", "wrong")
 BAD = ("wrong", "crashed", "failed")  # something is broken: `sweep` exits with 1
@@ -36,6 +36,7 @@ class Record:
     samples: tuple[float, ...] = ()  # on a GPU with a cold cache
     samples_hot: tuple[float, ...] = ()  # on a GPU back to back
     samples_host: tuple[float, ...] = ()  # until the call returned
+    samples_adapt: tuple[float, ...] = ()  # of what a wrapper does to the inputs of others' code
     compile_s: float | None = None  # the first call less a steady one
     peak_bytes: int | None = None  # most live bytes of a call beyond its inputs
     reserved_bytes: int | None = None  # what the allocator held at most

@@ -19,6 +19,7 @@ from halobench.stats import Stop
 Measure = Callable[[Case], Record]
 Clocks = tuple[Clock, Clock | None]  # cold, and back to back where that differs
 
+ADAPT_SAMPLES = 7
 TOO_LARGE = ("oom", "timeout")
 SIZES = ("batch", "heads", "height", "width", "dim_qk", "dim_v", "image_size")
 OUT_OF_MEMORY = ("can't allocate memory", "out of memory", "CUBLAS_STATUS_ALLOC_FAILED", "bad_alloc")
@@ -92,6 +93,7 @@ def _measure(case: Case, settings: Settings, clocks: Clocks, work: Work) -> Reco
     cold = _sample(ready.call, clocks[0], settings.stop)
     hot = [] if clocks[1] is None else _sample(ready.call, clocks[1], settings.stop)
     after = probes.device_state(case.device)
+    adapt = [] if ready.adapt is None else clocks[0].series(ready.adapt, ADAPT_SAMPLES)
     memory = probes.memory(ready.call, case.device)
     steady_s = max(median(sample.device_s for sample in cold), median(sample.host_s for sample in cold))
     return record(
@@ -100,6 +102,7 @@ def _measure(case: Case, settings: Settings, clocks: Clocks, work: Work) -> Reco
         samples=tuple(sample.device_s for sample in cold),
         samples_hot=tuple(sample.device_s for sample in hot),
         samples_host=tuple(sample.host_s for sample in cold),
+        samples_adapt=tuple(sample.device_s for sample in adapt),
         compile_s=max(0.0, first_s - steady_s),
         peak_bytes=memory.peak_bytes,
         reserved_bytes=memory.reserved_bytes,

@@ -14,7 +14,7 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
-from halobench.problem import CHOICES, LAYOUTS
+from halobench.problem import CHOICES, LAYOUTS, MODES
 
 WORKLOADS = ("attention", "model")
 DIRECTIONS = {"attention": ("forward", "forward_backward"), "model": ("inference", "training")}
@@ -85,6 +85,7 @@ class ModelTable(Table):
     model: list[str] = Field(min_length=1)
     image_size: list[Size] = []
     direction: list[Annotated[str, _one_of(*DIRECTIONS["model"])]] = _axis("inference")
+    mode: list[Annotated[str, _one_of(*MODES)]] = _axis("eager")
     layout: list[Annotated[str, _one_of("nchw", "channels_last")]] = _axis("nchw")
 
 

@@ -16,7 +16,8 @@ from halobench.problem import PROBLEM_FIELDS, AttentionCase, Case, ModelCase, Pr
 from halobench.record import SCHEMA, SEVERITY, Record, Work
 
 NAME = "results.db"
-SERIES = ("samples", "samples_hot", "samples_host")
+SERIES = ("samples", "samples_hot", "samples_host", "samples_adapt")
+RAW = "samples_s"  # the column that holds all samples of a case, a list
 ELSEWHERE = ("case", "replicate", *SERIES)  # fields of a record that have columns or tables of their own
 COLUMNS = [
     *("case", "workload", "model", "implementation", "direction", "device", "threads", "dtype", "layout"),
@@ -33,12 +34,21 @@ COLUMNS = [
         "border",
         "position",
     ),
-    *("offset", "scale", "position_scale", "image_size", "status", "reason", "error"),
-    *("time_s", "time_low_s", "time_high_s", "samples", "time_hot_s", "host_s", "compile_s"),
+    *("offset", "scale", "position_scale", "image_size", "mode", "status", "reason", "error"),
+    *("time_s", "time_low_s", "time_high_s", "samples", "time_hot_s", "host_s", "adapt_s", "compile_s"),
     *("peak_bytes", "reserved_bytes", "flop", "flop_executed", "min_bytes", "params", "top1", "device_state"),
+    RAW,
 ]
 WORDS = {"case", "workload", "model", "implementation", "direction", "device", "dtype", "layout", "border"}
-WORDS |= {"position", "offset", "status", "reason", "device_state"}  # every other column is a number
+WORDS |= {
+    "position",
+    "offset",
+    "mode",
+    "status",
+    "reason",
+    "device_state",
+    RAW,
+}  # every other column is a number
 TABLES = """
 CREATE TABLE about (schema INTEGER NOT NULL);
 CREATE TABLE cases (id TEXT PRIMARY KEY, place INTEGER NOT NULL, fields TEXT NOT NULL);
@@ -123,8 +133,8 @@ class Store:
                 (schema,) = connection.execute("SELECT schema FROM about").fetchone()
         except sqlite3.DatabaseError as error:
             raise ValueError(f"{self.path} can not be read: {error}") from None
-        if schema != SCHEMA:
-            raise ValueError(f"{self.path} has schema {schema}, this halobench reads {SCHEMA}")
+        if not 1 <= schema <= SCHEMA:
+            raise ValueError(f"{self.path} has schema {schema}, this halobench reads 1 to {SCHEMA}")
 
     @contextmanager
     def _connection(self) -> Iterator[sqlite3.Connection]:
@@ -163,9 +173,9 @@ def _row(case: Case, records: list[Record]) -> dict[str, Any]:
         return row | {"status": "pruned", "reason": "not reached: the run was interrupted"}
     last = max(records, key=lambda record: SEVERITY.index(record.status))  # the worst, of several replicates
     timed = records if last.status == "ok" else []  # else there is no time to speak of
-    times, hot, host = (
-        stats.summary([second for record in timed for second in getattr(record, name)]) for name in SERIES
-    )
+    series = ([second for record in timed for second in getattr(record, name)] for name in SERIES)
+    samples, *others = series
+    times, hot, host, adapt = (stats.summary(seconds) for seconds in (samples, *others))
     return (
         row
         | {
@@ -175,9 +185,11 @@ def _row(case: Case, records: list[Record]) -> dict[str, Any]:
             "time_s": times.median,
             "time_low_s": times.low,
             "time_high_s": times.high,
-            "samples": sum(len(record.samples) for record in timed) or None,
+            "samples": len(samples) or None,
+            RAW: samples or None,
             "time_hot_s": hot.median,
             "host_s": host.median,
+            "adapt_s": adapt.median,
             "compile_s": last.compile_s,
             "peak_bytes": _largest(record.peak_bytes for record in records),
             "reserved_bytes": _largest(record.reserved_bytes for record in records),

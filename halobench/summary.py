@@ -26,6 +26,7 @@ PARTS: dict[str, str] = {  # columns, and how they are said
     "scale position_scale": "scales {scale:.3g} {position_scale:.3g}",
     "dtype": "{dtype}",
     "layout": "{layout}",
+    "mode": "{mode}",
     "direction": "{direction}",
     "device threads": "{device}, {threads:.0f} threads",
 }

@@ -98,7 +98,7 @@ def _attention_case(axes: dict[str, Any], place: tuple[str, int, str, str], name
 def _models(table: ModelTable) -> Iterator[Callable[[], Case]]:
     # Takes seconds, for timm: only where there are models.
     zoo = importlib.import_module("halobench.models.zoo")
-    places = list(product(_devices(table), _threads(table), table.layout, table.dtype))
+    places = list(product(_devices(table), _threads(table), table.layout, table.mode, table.dtype))
     names = _implementations([name for name in table.implementation if name != ORIGINAL])
     names += [ORIGINAL] * (ORIGINAL in table.implementation)
     for model in map(zoo.find, table.model):
@@ -109,9 +109,9 @@ def _models(table: ModelTable) -> Iterator[Callable[[], Case]]:
 
 
 def _model_case(
-    what: tuple[str, str, str], size: int, batch: int, place: tuple[str, int, str, str]
+    what: tuple[str, str, str], size: int, batch: int, place: tuple[str, int, str, str, str]
 ) -> Callable[[], Case]:
-    (model, implementation, direction), (device, threads, layout, dtype) = what, place
+    (model, implementation, direction), (device, threads, layout, mode, dtype) = what, place
     return lambda: ModelCase(
         model=model,
         implementation=implementation,
@@ -119,6 +119,7 @@ def _model_case(
         image_size=size,
         batch=batch,
         dtype=dtype,
+        mode=mode,
         layout=layout,
         device=device,
         threads=threads,

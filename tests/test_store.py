@@ -1,3 +1,4 @@
+import json
 import math
 import sqlite3
 
@@ -51,6 +52,17 @@ def test_nothing_is_overwritten(full):
 def test_a_folder_without_a_run_says_so(tmp_path):
     with pytest.raises(FileNotFoundError, match=r"holds no run: results.db is missing"):
         Store(tmp_path)
+
+
+def test_a_run_of_the_schema_before_is_read(full):
+    with sqlite3.connect(full.path) as connection:
+        connection.execute("UPDATE about SET schema = 1")
+        connection.execute("DELETE FROM samples WHERE series = 'samples_adapt'")
+        for case_id, fields in connection.execute("SELECT id, fields FROM cases").fetchall():
+            known = {name: value for name, value in json.loads(fields).items() if name != "mode"}
+            connection.execute("UPDATE cases SET fields = ? WHERE id = ?", (json.dumps(known), case_id))
+    connection.close()
+    assert Store(full.path.parent).records() == RECORDS
 
 
 def test_another_schema_is_refused(full):

@@ -17,6 +17,8 @@ from torch.utils.flop_counter import FlopCounterMode
 from halobench.attention import AUTO, AUTO_ELSEWHERE
 from halobench.attention import find as find_attention
 from halobench.layer import HaloAttention
+from halobench.models import swap
+from halobench.models.swap import AS_PUBLISHED, UsedHaloAttn
 from halobench.models.zoo import create
 from halobench.problem import Problem
 from halobench.record import Work
@@ -39,7 +41,7 @@ def work(  # noqa: PLR0913  what a model case says
     total, cores, problems, params = _counted(name, implementation, image_size, batch)
     flop = total - cores + sum(problem.flop() for problem in problems)
     executed = total
-    if implementation not in ("", "original"):
+    if implementation not in ("", AS_PUBLISHED):
         chosen = AUTO.get(device, AUTO_ELSEWHERE) if implementation == "auto" else implementation
         slots = find_attention(chosen).slots
         executed += sum(problem.flop(slots=slots(problem)) for problem in problems) - cores
@@ -87,7 +89,7 @@ def _count(network: nn.Module, images: Tensor) -> tuple[int, int, list[Problem]]
     }
     for layer in names:
         layer.register_forward_pre_hook(note)
-        if isinstance(layer, HaloAttention):
+        if isinstance(layer, HaloAttention | UsedHaloAttn):
             layer.implementation = COUNTED
     with torch.no_grad(), FlopCounterMode(display=False) as counter:
         network(images)
@@ -103,22 +105,8 @@ def _core(counts: dict[Any, int]) -> int:
 
 def _problem(layer: Any, x: Tensor) -> Problem:
     """What a layer asks when it is given these maps."""
+    if isinstance(layer, HaloAttn):
+        return swap.problem(layer, x)
     batch, _, height, width = x.shape
-    if isinstance(layer, HaloAttention):
-        return layer.problem(height, width, batch)
-    return Problem(
-        batch=batch,
-        heads=layer.num_heads,
-        height=height,
-        width=width,
-        dim_qk=layer.dim_head_qk,
-        dim_v=layer.dim_head_v,
-        block=layer.block_size,
-        halo=layer.halo_size,
-        stride=layer.block_stride,
-        border="zero",
-        position="sum",
-        offset="compact",
-        scale=layer.scale,
-        position_scale=layer.scale if layer.scale_pos_embed else 1.0,
-    )
+    problem: Problem = layer.problem(height, width, batch)
+    return problem

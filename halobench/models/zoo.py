@@ -9,6 +9,7 @@ from torch import nn
 
 from halobench import attention
 from halobench.models.halonet import CONFIGURATIONS, HaloNet
+from halobench.models.swap import AS_PUBLISHED, use
 
 TIMM = "timm/"
 TIMM_HALO = (
@@ -49,17 +50,16 @@ class Model:
         """What it has inside when nothing else is asked for."""
         if not self.halo:
             return ""
-        return "original" if self.name.startswith(TIMM) else "auto"
+        return AS_PUBLISHED if self.name.startswith(TIMM) else "auto"
 
     def unsupported(self, implementation: str) -> str | None:
         """Why it can not have this attention inside, or None; KeyError for one that nobody knows."""
         if not self.halo:
             return f"{self.name} has no halo attention inside" if implementation else None
-        if self.name.startswith(TIMM):
-            return None if implementation == "original" else f"{self.name} runs as `original` only"
-        if implementation in ("", "original"):
+        published = self.name.startswith(TIMM) and implementation == AS_PUBLISHED
+        if implementation in ("", AS_PUBLISHED) and not published:
             return f"{self.name} needs an implementation of its attention: one of `halobench list`, or auto"
-        if implementation != "auto":
+        if implementation not in ("auto", AS_PUBLISHED):
             attention.find(implementation)
         return None
 
@@ -98,5 +98,12 @@ def _image_size(name: str) -> int:
 
 
 def _published(name: str, implementation: str) -> nn.Module:
-    network: nn.Module = timm.create_model(name, pretrained=False)
-    return network
+    """With weights drawn at random, and none of them zero: timm draws residual branches that add nothing.
+
+    That is the same work, but an attention that is wrong could not be told from one that is right.
+    """
+    if name.partition(".")[0] not in TIMM_HALO:
+        network: nn.Module = timm.create_model(name, pretrained=False)
+        return network
+    network = timm.create_model(name, pretrained=False, zero_init_last=False)
+    return use(network, implementation)
