@@ -1,11 +1,12 @@
 """What figures share: panels, points with their intervals, axes with units, one legend."""
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import pandas as pd
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
@@ -16,6 +17,7 @@ from halobench.report import colour, marker, ordered
 from ._rows import MAP, PANELS, Row, in_common, map_names, measured, sweep
 
 WIDTH = 8  # inches, at which text of 10 points reads well on a page
+LEAST_SPAN = 5  # of a logarithmic axis, as a factor: room for two numbers, and noise does not look large
 
 
 @dataclass(frozen=True)
@@ -117,19 +119,35 @@ def finish(figure: Figure, quantity: Quantity, title: str) -> None:
     """Log axis with its unit, the title, one legend for all panels."""
     for axes in figure.axes:
         logarithmic(axes, quantity)
-    shown = [axes.get_legend_handles_labels() for axes in figure.axes]
-    handles = {label: handle for pair in shown for handle, label in zip(*pair, strict=True)}
     figure.suptitle(title, fontsize="medium")
     figure.set_layout_engine("constrained")
-    figure.legend(handles.values(), handles, loc="outside lower center", ncols=3, frameon=False)
+    key(figure)
 
 
 def logarithmic(axes: Axes, quantity: Quantity) -> None:
-    """Plain numbers along y: at 1, 2 and 5 where they span little, else at powers of ten."""
+    """Plain numbers along y."""
     axes.set(yscale="log", ylabel=f"{quantity.words} [{quantity.unit}]")
-    low, high = axes.get_ylim()
-    axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5) if high < 200 * low else (1,)))
-    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, place: text.number(value)))
-    axes.yaxis.set_minor_locator(NullLocator())
+    plain_numbers(axes, "y")
     axes.grid(axis="y", color="0.9")
     axes.set_axisbelow(True)
+
+
+def plain_numbers(axes: Axes, side: Literal["x", "y"]) -> None:
+    """Along a logarithmic axis: at 1, 2 and 5 where it spans little, else at powers of ten."""
+    low, high = axes.get_xlim() if side == "x" else axes.get_ylim()
+    if high < LEAST_SPAN * low:
+        middle = math.sqrt(low * high)
+        low, high = middle / LEAST_SPAN**0.5, middle * LEAST_SPAN**0.5
+        axes.set(**{f"{side}lim": (low, high)})
+    axis = axes.xaxis if side == "x" else axes.yaxis
+    axis.set_major_locator(LogLocator(subs=(1, 2, 5) if high < 200 * low else (1,)))
+    axis.set_major_formatter(FuncFormatter(lambda value, place: text.number(value)))
+    axis.set_minor_locator(NullLocator())
+
+
+def key(figure: Figure, more: Mapping[str, Artist] | None = None) -> None:
+    """One legend for all panels: each label once, then what else there is to explain."""
+    shown = [axes.get_legend_handles_labels() for axes in figure.axes]
+    handles = {label: handle for pair in shown for handle, label in zip(*pair, strict=True)}
+    handles = {name: handles[name] for name in ordered(handles)} | dict(more or {})
+    figure.legend(handles.values(), handles, loc="outside lower center", ncols=3, frameon=False)

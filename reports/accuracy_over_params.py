@@ -2,18 +2,17 @@
 
 import re
 from dataclasses import dataclass
-from typing import Any
 
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
-from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator, PercentFormatter
+from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
 from halobench import text
 from halobench.published import published
 from halobench.report import report
 
+from ._accuracy import HOLLOW, accuracy_axis, mark, sources
 from ._axes import WIDTH
 from ._labels import Label, label_points, settle
 from ._rows import measured
@@ -61,19 +60,17 @@ def _panel(axes: Axes, rows: pd.DataFrame, title: str) -> None:
     for family, members in rows.groupby("family"):
         look = LOOKS.get(str(family), OTHERS)
         _points(axes, members[members["verified"]], look, look.colour)
-        _points(axes, members[~members["verified"]], look, "white")
+        _points(axes, members[~members["verified"]], look, HOLLOW)
         for _, series in members.groupby(members["model"].str.rstrip("0123456789")) if look.connected else ():
             axes.plot(series["params"], series["top1"], color=look.colour, linewidth=1, alpha=0.5, zorder=1)
     ringed = rows[rows["measured"]]
     axes.plot(ringed["params"], ringed["top1"], "o", color="black", markerfacecolor="none", markersize=12)
     axes.set_title(f"Accuracy over parameters, published {title}", fontsize="medium")
-    axes.set(xscale="log", xlabel="parameters", ylabel="top-1 accuracy on ImageNet-1k [%]")
+    axes.set(xscale="log", xlabel="parameters")
     axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
     axes.xaxis.set_minor_locator(NullLocator())
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, place: text.count(value)))
-    axes.yaxis.set_major_formatter(PercentFormatter(1, symbol=""))
-    axes.grid(color="0.92")
-    axes.margins(0.1)
+    accuracy_axis(axes)
     axes.label_outer()
 
 
@@ -85,18 +82,9 @@ def _points(axes: Axes, rows: pd.DataFrame, look: Look, fill: str) -> None:
 
 def _explain(figure: Figure, rows: pd.DataFrame) -> None:
     """The legend: families, and what hollow and ringed markers mean."""
-    key: dict[str, Any] = {"linestyle": "", "color": "black"}
     looks = {family: LOOKS.get(family, OTHERS) for family in sorted(set(rows["family"]))}
-    families = [
-        Line2D([], [], linestyle="", marker=look.marker, color=look.colour) for look in looks.values()
-    ]
-    marks = {
-        "filled: read in its source": Line2D([], [], marker="o", **key),
-        "hollow: second hand, unverified": Line2D([], [], marker="o", markerfacecolor="white", **key),
-        "ringed: measured in this run": Line2D(
-            [], [], marker="o", markerfacecolor="none", markersize=12, **key
-        ),
-    }
+    families = [mark(look.colour, marker=look.marker, color=look.colour) for look in looks.values()]
+    marks = sources() | {"ringed: measured in this run": mark("none", markersize=12)}
     figure.legend(
         [*families, *marks.values()], [*looks, *marks], loc="outside lower center", ncols=3, frameon=False
     )
