@@ -10,8 +10,9 @@ from typing import Any
 import pandas as pd
 from rich.console import Console
 
-from halobench import html, report, spec, store, summary, worker
+from halobench import report, spec, store, summary, worker
 from halobench.environment import differences, environment
+from halobench.html.page import page
 from halobench.metrics import with_metrics
 from halobench.prepare import Settings
 from halobench.problem import Case
@@ -38,8 +39,7 @@ def resume(folder: Path, command: list[str]) -> tuple[Store, RunTable]:
     run_store = Store(folder)
     if differs := differences(_environment(folder), environment(command)):
         raise ValueError(f"{folder} was begun elsewhere: {'; '.join(differs)}")
-    content = tomllib.loads((folder / SPEC).read_text(encoding="utf-8"))
-    return run_store, Spec.model_validate(content).run
+    return run_store, _settings(folder)
 
 
 def measure(run_store: Store, settings: RunTable, console: Console) -> None:
@@ -62,13 +62,13 @@ def write(folders: list[Path], out: Path) -> pd.DataFrame:
     _must_be_alike(environments)
     out.mkdir(parents=True, exist_ok=True)
     frame.to_parquet(out / "results.parquet", index=False)
-    frame.to_csv(out / "results.csv", index=False)
+    frame.drop(columns=store.RAW).to_csv(out / "results.csv", index=False)
     rendered = {name: render(frame) for name, render in REPORTS.items()}
     for name, what in rendered.items():
         report.save(name, what, out)
     title = f"halobench: {', '.join(folder.name for folder in folders)}"
-    page = html.page(frame, rendered, environments, title=title, headline=summary.sentence(frame))
-    (out / "report.html").write_text(page, encoding="utf-8")
+    shown = page(frame, rendered, environments, title, summary.sentence(frame), _settings(folders[0]))
+    (out / "report.html").write_text(shown, encoding="utf-8")
     return frame
 
 
@@ -78,6 +78,11 @@ def _must_be_alike(environments: dict[str, dict[str, Any]]) -> None:
     for folder, found in others:
         if differs := [line for line in differences(known, found) if not line.startswith("commit ")]:
             raise ValueError(f"{first} and {folder} can not be joined: {'; '.join(differs)}")
+
+
+def _settings(folder: Path) -> RunTable:
+    content = tomllib.loads((folder / SPEC).read_text(encoding="utf-8"))
+    return Spec.model_validate(content).run
 
 
 def _environment(folder: Path) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """From a spec to the list of cases, and what is left out and why."""
 
+import dataclasses
 import importlib
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -30,7 +31,16 @@ def plan(spec: Spec) -> Plan:
         raise ValueError("nothing to measure: no grid of attention or of models is left")
     attention = _possible(make for table in spec.attention for make in _attention(table))
     models = _possible(make for table in spec.model for make in _models(table))
-    return Plan(attention.cases + models.cases, attention.left_out | models.left_out)
+    cases = _side_by_side(attention.cases + models.cases)
+    return Plan(cases, attention.left_out | models.left_out)
+
+
+def _side_by_side(cases: list[Case]) -> list[Case]:
+    """Cases of one problem follow each other; problems as they are first asked for."""
+    alike: dict[Case, list[Case]] = {}
+    for case in cases:
+        alike.setdefault(dataclasses.replace(case, implementation=""), []).append(case)
+    return [case for group in alike.values() for case in group]
 
 
 def _possible(combinations: Iterable[Callable[[], Case]]) -> Plan:

@@ -39,6 +39,13 @@ def test_implementations_of_a_problem_stand_side_by_side():
     assert runs == [TWO] * 8
 
 
+def test_implementations_of_several_grids_stand_side_by_side_too():
+    cases = of_attention(
+        {"resolution": [8, 16]}, {"resolution": [8], "implementation": ["sdpa_blocked"]}
+    ).cases
+    assert [case.problem.height for case in cases] == [8, 8, 8, 16, 16]
+
+
 def test_what_is_impossible_is_left_out_and_counted():
     planned = of_attention(block=[7, 8], stride=[1, 2, 4])
     assert {(case.problem.block, case.problem.stride) for case in planned.cases} == {

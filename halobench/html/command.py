@@ -1,0 +1,43 @@
+"""The command that measures one case again, and nothing else."""
+
+import shlex
+from collections.abc import Mapping
+from typing import Any
+
+from halobench.spec import RunTable
+
+PRESET = "smoke"  # has one grid of each workload; every axis of it is replaced
+AXES = {
+    "attention": (
+        *("implementation", "resolution", "block", "halo", "stride", "batch", "heads", "dim", "dim_v"),
+        *("direction", "border", "position", "offset", "scale", "position_scale"),
+        *("dtype", "layout", "device", "threads"),
+    ),
+    "model": (
+        *("model", "implementation", "image_size", "batch", "direction", "mode"),
+        *("dtype", "layout", "device", "threads"),
+    ),
+}
+
+
+def command(row: Mapping[str, Any], settings: RunTable) -> str:
+    """As a line for a shell; `row` is one of the frame."""
+    words = ["halobench", "sweep", PRESET, "--workload", row["workload"]]
+    axes = {name: _value(row, name) for name in AXES[row["workload"]]}
+    for name, value in (axes | settings.model_dump()).items():
+        if value != "":
+            words += [f"--{name.replace('_', '-')}", _word(value)]
+    return shlex.join(words)
+
+
+def _value(row: Mapping[str, Any], axis: str) -> Any:
+    """Empty where the case is made without: nothing is attended by, or no scale was asked for."""
+    if axis == "resolution":
+        return f"{row['height']:.0f}x{row['width']:.0f}"
+    if axis == "scale" and "/scale=" not in row["case"]:  # the frame has the one that was used
+        return ""
+    return row["dim_qk" if axis == "dim" else axis]
+
+
+def _word(value: object) -> str:
+    return f"{value:.0f}" if isinstance(value, float) and value.is_integer() else str(value)
