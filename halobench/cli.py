@@ -1,6 +1,6 @@
 """The command line: arguments to calls, results to exit codes; no decisions.
 
-Exit codes: 0 fine; 1 something measured is wrong, crashed or failed; 2 bad use, said in one line.
+Exit codes: 0 fine; 1 something is wrong, crashed, failed, slower or bad; 2 bad use, said in one line.
 """
 
 import sys
@@ -147,3 +147,42 @@ def report(
     from halobench import sweeping
 
     return sweeping.report_again(folders, out)
+
+
+@app.command()
+def compare(
+    before: Annotated[Path, typer.Argument(metavar="A", help="Folder of the run that is the baseline.")],
+    after: Annotated[Path, typer.Argument(metavar="B", help="Folder of the run that is judged.")],
+    threshold: Annotated[
+        float, typer.Option(help="The change that is let pass, as a fraction of the time.")
+    ] = 0.05,
+    everything: Annotated[bool, typer.Option("--all", help="Show every case, with the reason.")] = False,
+    out: Annotated[
+        Path | None, typer.Option(metavar="FILE.csv", help="Write every case to a new file.")
+    ] = None,
+) -> int:
+    """Two stored runs, case by case: ratio, interval, verdict; exit code 1 if any got slower or broke."""
+    from halobench import comparing
+
+    return comparing.show(before, after, threshold, everything, out)
+
+
+@app.command()
+def models(
+    model: Annotated[str | None, typer.Option(metavar="A,B,…", help="Only these; any of timm too.")] = None,
+    csv: Annotated[
+        Path | None, typer.Option(metavar="FILE.csv", help="Write the table to a new file.")
+    ] = None,
+) -> int:
+    """Parameters, FLOPs, image size and published accuracy of every listed model."""
+    from halobench import models_table
+
+    return models_table.show(model.split(",") if model else None, csv)
+
+
+@app.command()
+def doctor() -> int:
+    """Is this machine fit to measure? Exit code 1 if anything is bad."""
+    from halobench import doctoring
+
+    return doctoring.show()

@@ -8,6 +8,7 @@ from typing import Protocol
 import torch
 
 SPIN_LIMIT_S = 0.01  # longest that a launch is hidden behind a busy device
+SPARE_S = 5e-5  # that the device stays busy beyond: two events are recorded, and no two launches are alike
 SPIN_HZ = 2e9  # cycles a second of the fastest device there is: a slower one only spins longer
 
 Call = Callable[[], object]
@@ -42,7 +43,7 @@ class CudaClock:
     def __init__(self, *, cold: bool) -> None:
         size = torch.cuda.get_device_properties("cuda").L2_cache_size
         self._flush = torch.empty(size, dtype=torch.int8, device="cuda") if cold else None
-        self._host_s = 0.0  # of the last call: how long the next launch will take
+        self._launch_s = 0.0  # shortest yet: a call that waits for the device takes as long as it is busy
 
     def series(self, call: Call, count: int) -> list[Sample]:
         starts, ends = ([torch.cuda.Event(enable_timing=True) for _ in range(count)] for _ in range(2))
@@ -51,16 +52,20 @@ class CudaClock:
             if self._flush is not None:
                 self._flush.zero_()
             if self._flush is not None or not host:
-                torch.cuda._sleep(int(min(self._host_s, SPIN_LIMIT_S) * SPIN_HZ))
+                self._keep_busy()
             start.record()
-            self._host_s = _elapsed(call)
+            host.append(_elapsed(call))
             end.record()
-            host.append(self._host_s)
+            self._launch_s = min(self._launch_s or host[-1], host[-1])
             if self._flush is not None:
                 torch.cuda.synchronize()  # a full queue would make the next launch wait, and look slow
         torch.cuda.synchronize()
         times = (start.elapsed_time(end) / 1e3 for start, end in zip(starts, ends, strict=True))
         return [Sample(device_s, host_s) for device_s, host_s in zip(times, host, strict=True)]
+
+    def _keep_busy(self) -> None:
+        """For twice the shortest launch, and a little."""
+        torch.cuda._sleep(int(min(2 * self._launch_s + SPARE_S, SPIN_LIMIT_S) * SPIN_HZ))
 
 
 class FakeClock:

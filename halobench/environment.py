@@ -19,7 +19,6 @@ KEY = (
     "machine",
     "cpu",
     "cores",
-    "memory_bytes",
     "gpu",
     "packages",
 )  # runs that differ here do not mix

@@ -58,7 +58,8 @@ def device_state(device: str) -> str:
         return ""
     try:
         pynvml.nvmlInit()
-        return _state(pynvml.nvmlDeviceGetHandleByIndex(torch.cuda.current_device()))
+        uuid = torch.cuda.get_device_properties("cuda").uuid  # NVML may count other devices than torch
+        return _state(pynvml.nvmlDeviceGetHandleByUUID(f"GPU-{uuid}"))
     except pynvml.NVMLError as error:
         return f"not told: {error}"
 

@@ -118,14 +118,20 @@ def _sample(call: Call, source: Clock, stop: Stop) -> list[Sample]:
 
 
 def _order(plan: Iterable[Case], replicates: int, chance: random.Random) -> Iterator[tuple[int, Case]]:
-    """Once: as planned. Else in rounds over the implementations of one problem, each in random order."""
-    for _, alike in groupby(plan, key=lambda case: dataclasses.replace(case, implementation="")):
-        cases = list(alike)
-        for replicate in range(replicates):
+    """Once: as planned. Else in rounds over the plan, the implementations of a problem in random order.
+
+    So those that are compared are measured within seconds of each other, and the replicates of a case
+    minutes apart: a machine that is busy for a while does not meet all of them.
+    """
+    problems = [
+        list(alike)
+        for _, alike in groupby(plan, key=lambda case: dataclasses.replace(case, implementation=""))
+    ]
+    for replicate in range(replicates):
+        for cases in problems:
             if replicates > 1:
                 chance.shuffle(cases)
-            for case in cases:
-                yield replicate, case
+            yield from ((replicate, case) for case in cases)
 
 
 def _not_smaller(case: Case, other: Case) -> bool:

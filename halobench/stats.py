@@ -1,13 +1,18 @@
-"""What a series of samples says: its median, and the interval that holds the true median."""
+"""What samples say: a series of its true median, two series of their ratio, many ratios of false alarms."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import nan
-from statistics import median
+from itertools import pairwise
+from math import exp, log, log1p, nan, sqrt
+from statistics import mean, median, variance
+from typing import NamedTuple
 
+import numpy as np
 from scipy import stats
 
 CONFIDENCE = 0.95
+QN = 2.2219  # makes the first quartile of differences a normal distribution's standard deviation
+ROUNDING = 1e-9  # no time is known better than to this part of it: series of equal values are not certain
 
 
 @dataclass(frozen=True)
@@ -30,6 +35,67 @@ def summary(samples: Sequence[float]) -> Summary:
         return Summary(nan, nan, nan)
     interval = stats.quantile_test(samples, p=0.5).confidence_interval(CONFIDENCE)
     return Summary(median(samples), float(interval.low), float(interval.high))
+
+
+class Noise(NamedTuple):
+    """A standard deviation, and the degrees of freedom by which it is known."""
+
+    sd: float
+    freedom: int
+
+
+NONE = Noise(0.0, 1)
+
+
+@dataclass(frozen=True)
+class Ratio:
+    """How many times the first series the second is, the 95 % interval of that, and how sure it is."""
+
+    value: float
+    low: float
+    high: float
+    p: float  # the chance of a ratio as far out if the true one lies within the band
+
+
+def ratio(
+    before: Sequence[float], after: Sequence[float], *, band: float = 0.0, unseen: Noise = NONE
+) -> Ratio:
+    """Of geometric means, by Welch's t on logarithms; the band is `1 / (1 + band) .. 1 + band`.
+
+    Both series hold at least two values that do not depend on each other. `unseen` is the noise of the
+    ratio's logarithm that values of one series have in common and can not show.
+    """
+    logs = [[log(value) for value in series] for series in (before, after)]
+    errors = [Noise(sqrt(max(variance(s), ROUNDING**2) / len(s)), len(s) - 1) for s in logs]
+    squares = [noise.sd**2 for noise in (*errors, unseen)]
+    error, shift = sqrt(sum(squares)), mean(logs[1]) - mean(logs[0])
+    freedoms = [noise.freedom for noise in (*errors, unseen)]
+    freedom = error**4 / sum(square**2 / free for square, free in zip(squares, freedoms, strict=True))
+    low, high = stats.t.interval(CONFIDENCE, freedom, shift, error)
+    beyond = (abs(shift) - log1p(band)) / error
+    return Ratio(exp(shift), exp(low), exp(high), min(1.0, 2 * float(stats.t.sf(beyond, freedom))))
+
+
+def scatter(values: Sequence[float]) -> Noise:
+    """How far most values lie from each other, whatever the rest do: Qn of Rousseeuw and Croux (1993)."""
+    differences = np.abs(np.subtract.outer(values, values))[np.triu_indices(len(values), 1)]
+    return Noise(QN * float(np.quantile(differences, 0.25)), len(values) - 1)
+
+
+def parts(samples: Sequence[float], count: int = 10) -> list[float]:
+    """Medians of consecutive parts: samples resemble those just before them, parts do so far less."""
+    count = min(count, len(samples))
+    edges = [place * len(samples) // count for place in range(count + 1)]
+    return [median(samples[start:end]) for start, end in pairwise(edges)]
+
+
+def holm(p: Sequence[float]) -> list[float]:
+    """Each p such that the chance of any false alarm among all is what p says (Holm 1979)."""
+    order = np.argsort(p)
+    steps = np.asarray(p)[order] * np.arange(len(p), 0, -1)
+    adjusted = np.empty(len(p))
+    adjusted[order] = np.minimum(np.maximum.accumulate(steps), 1)
+    return [float(value) for value in adjusted]
 
 
 @dataclass(frozen=True, kw_only=True)

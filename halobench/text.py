@@ -58,7 +58,7 @@ def time(middle: float | None, low: float | None, high: float | None) -> str:
 def _prefixed(value: float | None, units: dict[str, float]) -> str:
     if not _known(value):
         return NOTHING
-    rounded = abs(float(f"{value:.3g}"))  # or 999.9 µs would be 1000 µs
+    rounded = max(abs(value), abs(float(f"{value:.3g}")))  # or 999.9 µs would be 1000 µs
     unit, scale = next((entry for entry in units.items() if rounded >= entry[1]), list(units.items())[-1])
     return f"{_three(value / scale)} {unit}".rstrip()
 

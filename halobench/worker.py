@@ -1,4 +1,4 @@
-"""A case in a process of its own: a timeout, a crash and a lack of memory become statuses.
+"""A case, or any call, in a process of its own: a timeout, a crash and a lack of memory become statuses.
 
 Children are forked from a server that has imported what they need but computed nothing, which
 takes a few hundredths of a second each; a process that has computed can not be forked safely.
@@ -10,11 +10,13 @@ import resource
 import signal
 import sys
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from functools import partial
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from pathlib import Path
-from typing import cast
+from typing import Any, TypeVar, cast
 
 import psutil
 
@@ -25,59 +27,83 @@ from halobench.record import Record, Status
 from halobench.run import measure as measure_here
 from halobench.run import work_of
 
+T = TypeVar("T")
+
 LATE = "torch.fx.experimental.symbolic_shapes"  # torch imports it at the first backward pass, for 0.4 s
 GRACE_S = 1.0  # that a child has to end after its result
 SPARE = 0.95  # of the free memory is what a child may take
 
 
+@dataclass(frozen=True)
+class Ended:
+    """What became of a child that sent no result."""
+
+    status: Status
+    reason: str
+
+
 def start(plan: Iterable[Case]) -> None:
     """Start the server with all that these cases import."""
-    modules = {f"halobench.prepare_{case.workload}" for case in plan}
+    preload(f"halobench.prepare_{case.workload}" for case in plan)
+
+
+def preload(modules: Iterable[str]) -> None:
+    """What the server imports beside every implementation; once it has a child it is too late.
+
+    None of it may touch CUDA: a process forked from one that has can not use it.
+    """
     server = multiprocessing.get_context("forkserver")
-    server.set_forkserver_preload(
-        ["halobench.worker", LATE, *sorted(modules), *plugins.modules(attention.GROUP)]
-    )
+    names = ["halobench.worker", LATE, *sorted(set(modules)), *plugins.modules(attention.GROUP)]
+    server.set_forkserver_preload(names)
 
 
 def measure(case: Case, settings: Settings, timeout: float) -> Record:
-    """Measure in a child; after `timeout` seconds it and all it started are killed."""
+    """Measure in a child; a record whatever becomes of it."""
+    done = apart(partial(measure_here, case, settings), timeout, limited=case.device == "cpu")
+    if isinstance(done, Ended):
+        return Record(case=case, status=done.status, reason=done.reason, work=work_of(case))
+    return done
+
+
+def apart(call: Callable[[], T], timeout: float, *, limited: bool = False) -> T | Ended:
+    """What a call gives in a child; after `timeout` seconds the child and all it started are killed.
+
+    `limited`: the child may not take more memory than there is.
+    """
     context = multiprocessing.get_context("forkserver")
     ours, theirs = context.Pipe(duplex=False)
     with tempfile.NamedTemporaryFile("r", prefix="halobench-", errors="replace") as said:
         kills = _memory_kills()
-        child = context.Process(target=_child, args=(theirs, said.name, case, settings))
+        child = context.Process(target=_child, args=(theirs, said.name, call, limited))
         child.start()
         theirs.close()
         try:
             in_time = ours.poll(timeout)
-            record = _receive(ours) if in_time else None
+            sent: list[T] = _receive(ours) if in_time else []
             child.join(timeout=GRACE_S)  # it ends by itself, unless it hangs
-            if record is None:
-                late = ("timeout", f"no result after {timeout:g} s")
-                status, reason = _ending(child, kills, said.read()) if in_time else late
-                record = Record(case=case, status=cast(Status, status), reason=reason, work=work_of(case))
+            if not in_time:
+                return Ended("timeout", f"no result after {timeout:g} s")
+            return sent[0] if sent else _ending(child, kills, said.read())
         finally:  # also when the user interrupts
             _kill(child)
-    return record
 
 
-def _receive(ours: Connection) -> Record | None:
-    """None where the child ended without a result."""
+def _receive(ours: Connection) -> list[Any]:
+    """The result; nothing where the child ended without one."""
     try:
-        record: Record = ours.recv()
+        return [ours.recv()]
     except EOFError:
-        return None
-    return record
+        return []
 
 
-def _ending(child: BaseProcess, kills: int, said: str) -> tuple[Status, str]:
+def _ending(child: BaseProcess, kills: int, said: str) -> Ended:
     """Why a child that ended sent no result."""
     code = child.exitcode or 0
     if code == -signal.SIGKILL and _memory_kills() > kills:
-        return "oom", "killed by the system for want of memory"
+        return Ended("oom", "killed by the system for want of memory")
     how = f"signal {signal.Signals(-code).name}" if code < 0 else f"exit code {code} and no result"
     last = said.strip().splitlines()[-1:]
-    return "crashed", ": ".join([f"ended with {how}", *last])
+    return Ended("crashed", ": ".join([f"ended with {how}", *last]))
 
 
 def _kill(child: BaseProcess) -> None:
@@ -89,14 +115,14 @@ def _kill(child: BaseProcess) -> None:
     child.join()
 
 
-def _child(theirs: Connection, said: str, case: Case, settings: Settings) -> None:
+def _child(theirs: Connection, said: str, call: Callable[[], object], limited: bool) -> None:
     os.setsid()
     with Path(said).open("w", encoding="utf-8") as file:
         os.dup2(file.fileno(), sys.stdout.fileno())
         os.dup2(file.fileno(), sys.stderr.fileno())
-    if case.device == "cpu":
+    if limited:
         _limit_memory()
-    theirs.send(measure_here(case, settings))
+    theirs.send(call())
 
 
 def _limit_memory() -> None:

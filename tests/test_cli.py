@@ -79,6 +79,13 @@ BAD_USE = {
     "check a dtype": ("check --dtype float8", ["'float8'", "float32, float16, bfloat16, float64"]),
     "check a device": ("check --device tpu", ["tpu", "cpu"]),
     "check an implementation": ("check --implementation naive", ["'naive'", "naive_global"]),
+    "compare with nothing": ("compare one", ["B"]),
+    "compare no run": ("compare missing another", ["missing holds no run"]),
+    "compare into a file that is there": ("compare one another --out a_file", ["a_file exists already"]),
+    "compare into nowhere": ("compare one another --out no/file.csv", ["no folder no"]),
+    "a threshold in words": ("compare one another --threshold much", ["--threshold", "valid number"]),
+    "models that nobody knows": ("models --model halonet_h9", ["'halonet_h9'", "halonet_h0, "]),
+    "models into a file that is there": ("models --csv a_file", ["a_file exists already"]),
 }
 
 
@@ -276,6 +283,23 @@ def test_a_run_of_another_machine_is_not_resumed(copied, halobench):
     code, _, err = halobench(f"sweep --resume {copied}")
     assert code == 2
     assert "was begun elsewhere: cores was 99" in err
+
+
+def test_a_run_is_compared_with_itself(halobench, stored):
+    folder = stored(attention_record(), attention_record("sdpa_blocked", status="oom", samples=()))
+    code, out, err = halobench(f"compare {folder} {folder}")
+    assert (code, err) == (0, "")
+    assert "2 cases: 1 same, 1 unknown (not measured in both)" in out
+
+
+@pytest.mark.parametrize(
+    ("threshold", "words"), [("-1", "threshold: -1.0 must be"), ("nan", "threshold: nan")]
+)
+def test_a_threshold_that_means_nothing_is_bad_use(halobench, stored, threshold, words):
+    folder = stored(attention_record())
+    code, out, err = halobench(f"compare {folder} {folder} --threshold {threshold}")
+    assert (code, out, err.count("\n")) == (2, "", 1)
+    assert words in err
 
 
 def test_runs_of_different_machines_are_not_joined(halobench, tmp_path):

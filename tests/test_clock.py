@@ -1,7 +1,63 @@
+from types import SimpleNamespace
+
 import pytest
 import torch
 
-from halobench.clock import CudaClock, FakeClock, WallClock, clocks, timed
+from halobench import clock
+from halobench.clock import SPARE_S, SPIN_HZ, SPIN_LIMIT_S, CudaClock, FakeClock, WallClock, clocks, timed
+
+
+@pytest.fixture
+def device(monkeypatch):
+    """A device that only notes what it is asked to do, with launches that take the given seconds."""
+
+    class Event:
+        def __init__(self, enable_timing):
+            self.record = lambda: asked.append("event")
+            self.elapsed_time = lambda end: 5.0  # milliseconds
+
+    def launching(call):
+        call()
+        return launches.pop(0)
+
+    asked, launches = [], []
+    cuda = SimpleNamespace(
+        Event=Event,
+        get_device_properties=lambda name: SimpleNamespace(L2_cache_size=8),
+        synchronize=lambda: asked.append("wait"),
+        _sleep=lambda cycles: asked.append(cycles / SPIN_HZ),
+    )
+    flush = SimpleNamespace(zero_=lambda: asked.append("flush"))
+    fake = SimpleNamespace(cuda=cuda, int8=torch.int8, empty=lambda *size, **options: flush)
+    monkeypatch.setattr(clock, "torch", fake)
+    monkeypatch.setattr(clock, "_elapsed", launching)
+    return SimpleNamespace(asked=asked, launches=launches)
+
+
+def test_a_cold_call_follows_a_flush_and_is_hidden_behind_a_busy_device(device):
+    device.launches += [1e-3, 4e-3]
+    samples = CudaClock(cold=True).series(lambda: device.asked.append("call"), 2)
+    one = ["event", "call", "event", "wait"]
+    assert device.asked == ["flush", SPARE_S, *one, "flush", 2e-3 + SPARE_S, *one, "wait"]
+    assert [(sample.device_s, sample.host_s) for sample in samples] == [(5e-3, 1e-3), (5e-3, 4e-3)]
+
+
+def test_hot_calls_follow_each_other(device):
+    device.launches += [1e-3, 1e-3]
+    CudaClock(cold=False).series(lambda: device.asked.append("call"), 2)
+    assert device.asked == [SPARE_S, *["event", "call", "event"] * 2, "wait"]
+
+
+def test_a_call_that_waits_for_the_device_is_not_hidden_ever_longer(device):
+    device.launches += [1e-3, 3e-3, 7e-3]
+    CudaClock(cold=True).series(lambda: None, 3)
+    assert [known for known in device.asked if isinstance(known, float)][1:] == [2e-3 + SPARE_S] * 2
+
+
+def test_a_launch_of_seconds_is_hidden_no_longer_than_allowed(device):
+    device.launches += [3.0, 3.0]
+    CudaClock(cold=True).series(lambda: None, 2)
+    assert SPIN_LIMIT_S in device.asked
 
 
 def test_a_series_calls_as_often_as_asked():

@@ -7,15 +7,22 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 LAYERS = [
-    {"registry", "plugins", "problem", "clock", "text", "stats", "published"},
+    {"registry", "plugins", "problem", "clock", "text", "stats", "published", "files"},
     {"attention", "record", "metrics", "report", "hard"},
     {"oracle", "layer", "store", "probes", "environment", "summary"},
-    {"check", "models"},
+    {"ceiling_kernels"},
+    {"ceilings"},
+    {"check", "models", "compare", "doctor"},
     {"prepare", "spec"},
     {"prepare_attention", "prepare_model", "sweep", "run"},
     {"worker", "html", "progress"},
-    {"execute", "listing", "checking"},
+    {"doctor_gpu"},
+    {"execute", "listing", "checking", "comparing", "models_table", "doctoring"},
     {"sweeping"},
+    {"verdicts", "estimate"},
+    {"campaign_sweep", "campaign_summary"},
+    {"campaign_parts"},
+    {"campaign"},
     {"cli"},
     {"__main__"},
 ]

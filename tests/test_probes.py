@@ -35,3 +35,18 @@ def test_a_throttled_gpu_says_so(monkeypatch):
     monkeypatch.setattr(probes, "pynvml", fake)
     state = probes._state(None)
     assert state == "1980 MHz, 699 W, 61 °C, throttled: power cap, throttled: software thermal slowdown"
+
+
+def test_the_state_is_that_of_the_device_torch_uses(monkeypatch):
+    def by_uuid(uuid):
+        asked.append(uuid)
+        raise Missing("no such device")
+
+    asked, Missing = [], type("Missing", (Exception,), {})
+    fake = SimpleNamespace(nvmlInit=lambda: None, nvmlDeviceGetHandleByUUID=by_uuid, NVMLError=Missing)
+    monkeypatch.setattr(probes, "pynvml", fake)
+    monkeypatch.setattr(
+        torch.cuda, "get_device_properties", lambda device: SimpleNamespace(uuid="5cc67df5-0a3b")
+    )
+    assert probes.device_state("cuda") == "not told: no such device"
+    assert asked == ["GPU-5cc67df5-0a3b"]

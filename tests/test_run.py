@@ -121,13 +121,15 @@ def test_what_is_larger_than_too_large_is_pruned():
     assert records[2].reason == f"{sized(8).id} was too large"
 
 
-def test_replicates_go_round_the_implementations_of_a_problem():
+def test_replicates_go_round_the_plan_with_the_implementations_of_a_problem_side_by_side():
     plan = [replace(sized(side), implementation=name) for side in (4, 8) for name in "abc"]
     order = [
         (r.replicate, r.case) for r in run(plan, lambda case: Record(case=case, status="ok"), replicates=4)
     ]
-    assert sorted(order[:12], key=lambda entry: entry[1].problem.height) == order[:12]
-    rounds = [[case.implementation for _, case in order[i : i + 3]] for i in range(0, 12, 3)]
+    assert [(replicate, case.problem.height) for replicate, case in order] == [
+        (replicate, side) for replicate in range(4) for side in (4, 8) for _ in "abc"
+    ]
+    rounds = [[case.implementation for _, case in order[i : i + 3]] for i in range(0, 24, 3)]
     assert all(sorted(names) == ["a", "b", "c"] for names in rounds)
     assert len({tuple(names) for names in rounds}) > 1
 

@@ -1,13 +1,17 @@
 import tomllib
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from halobench import spec
+from halobench.attention import ATTENTIONS
+from halobench.problem import Problem
 from halobench.spec import Spec
 from halobench.sweep import plan
 
+BASE = Problem(height=32, width=32, block=8, halo=3, batch=2, heads=2, position="sum")  # of `quick`
 BOTH = {"attention": {"resolution": [8]}, "model": {"model": ["halonet_h0"]}}
 
 
@@ -143,7 +147,9 @@ def test_an_axis_of_both_needs_only_one_of_them():
 
 @pytest.mark.parametrize("name", spec.presets())
 def test_a_spec_written_and_read_again_is_the_same(name):
-    known = read(spec.preset(name), {"resolution": ["64x48"], "scale": ["0.3"], "threads": ["1", "2"]})
+    content = spec.preset(name)
+    axes = {"resolution": ["64x48"], "scale": ["0.3"]} if "attention" in content else {"image_size": ["64"]}
+    known = read(content, axes | {"threads": ["1", "2"]})
     assert read(tomllib.loads(spec.to_toml(known))) == known
 
 
@@ -200,9 +206,9 @@ def test_quick_takes_a_third_of_a_second_a_case(quick):
     assert quick.run.seconds == 0.3
 
 
-def test_quick_covers_every_axis_for_every_implementation(quick):
+def test_quick_covers_every_axis_for_every_implementation_of_plain_torch(quick):
     cases = [case for case in plan(quick).cases if case.workload == "attention"]
-    for name in {case.implementation for case in cases}:
+    for name in ("naive_global", "unfold_local", "haloed_blocked", "haloed_chunked", "sdpa_blocked"):
         own = [case for case in cases if case.implementation == name]
         assert len({case.problem.height for case in own}) >= 3
         assert len({(case.problem.block, case.problem.halo) for case in own}) >= 3
@@ -211,9 +217,21 @@ def test_quick_covers_every_axis_for_every_implementation(quick):
         assert {case.problem.border for case in own} == {"mask", "zero"}
 
 
-def test_quick_measures_every_model_at_two_sizes_and_two_batches(quick):
-    cases = [case for case in plan(quick).cases if case.workload == "model"]
-    for name in {case.model for case in cases}:
-        own = [case for case in cases if case.model == name]
-        assert len({case.image_size for case in own}) == len({case.batch for case in own}) == 2
-        assert {case.direction for case in own} == {"inference", "training"}
+def test_every_implementation_meets_the_base_of_quick(quick):
+    cases = [case for case in plan(quick).cases if case.workload == "attention"]
+    for border in ("mask", "zero"):
+        at_base = {case.implementation for case in cases if case.problem == replace(BASE, border=border)}
+        assert at_base >= (set(ATTENTIONS) if border == "zero" else {"naive_global", "haloed_chunked"})
+
+
+@pytest.mark.parametrize("name", ["timm/halonet26t", "timm/halonet50ts", "timm/halonet_h1"])
+def test_quick_measures_timms_networks_as_published_and_with_two_of_ours(quick, name):
+    own = [case for case in plan(quick).cases if case.workload == "model" and case.model == name]
+    assert {case.implementation for case in own} == {"original", "haloed_blocked", "haloed_chunked"}
+
+
+@pytest.mark.parametrize("name", ["halonet_h0", "timm/halonet26t", "timm/resnet50"])
+def test_quick_measures_some_models_at_two_sizes_and_two_batches(quick, name):
+    own = [case for case in plan(quick).cases if case.workload == "model" and case.model == name]
+    assert len({case.image_size for case in own}) == len({case.batch for case in own}) == 2
+    assert {case.direction for case in own} == {"inference", "training"}

@@ -128,3 +128,30 @@ def test_the_work_of_a_case_without_a_result_is_known(outcomes):
     along_an_axis = 2 * 3 + 2 * 3  # two blocks of two queries that see three of the four positions
     flop = 2 * along_an_axis**2 * (16 + 16)
     assert {outcomes[name][3] for name in ("hangs", "aborts", "too_large")} == {flop}
+
+
+TOUCHED = """
+import importlib, threading, torch
+from halobench import attention, plugins, worker
+
+def touched(*_):
+    raise SystemExit("CUDA was touched")
+
+for name in ("is_available", "device_count", "_lazy_init"):
+    setattr(torch.cuda, name, touched)
+asked = []
+server = type("Server", (), {"set_forkserver_preload": lambda self, names: asked.extend(names)})
+worker.multiprocessing.get_context = lambda method: server()
+worker.preload(["halobench.prepare_attention", "halobench.prepare_model"])
+for name in asked:
+    try:
+        importlib.import_module(name)
+    except ModuleNotFoundError:
+        pass
+assert "halobench_kernels.sdpa_blocked" in asked and threading.active_count() == 1
+"""
+
+
+def test_what_the_server_imports_touches_no_gpu_and_starts_no_thread():
+    done = subprocess.run([sys.executable, "-c", TOUCHED], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr

@@ -1,0 +1,131 @@
+"""The command `compare`: what became faster, slower, larger or broken from one stored run to another."""
+
+import json
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from rich.table import Table
+from rich.text import Text
+
+from halobench import text
+from halobench.compare import ENOUGH_CASES, compare, side
+from halobench.environment import differences
+from halobench.files import must_be_new
+from halobench.progress import console
+from halobench.store import Store
+
+STYLES = {"faster": "bold green", "slower": "bold red"}
+
+
+def show(before: Path, after: Path, threshold: float, everything: bool, out: Path | None) -> int:
+    """Print what changed; 1 if anything became slower or broke. ValueError where nothing can be compared."""
+    must_be_new(out)
+    stores = Store(before), Store(after)
+    different = _different(_environment(before), _environment(after))
+    sides = (side(store.plan(), store.records()) for store in stores)
+    table = compare(*sides, threshold=threshold, different=different)
+    if table["ratio"].isna().all() and not table["broken"].any():
+        reasons = "; ".join(table["reason"].unique()) or "no cases"
+        raise ValueError(f"{before} and {after} have nothing to compare: {reasons}")
+    if out is not None:
+        table.to_csv(out, index=False, mode="x")
+    _print(table, threshold, everything)
+    return int((table["broken"] | (table["verdict"] == "slower")).any())
+
+
+def _environment(folder: Path) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads((folder / "environment.json").read_text(encoding="utf-8"))
+    return found
+
+
+def _different(before: dict[str, Any], after: dict[str, Any]) -> list[str]:
+    """What keeps times from comparing: not the commit, nor our own version, which are what is compared."""
+    packages = [dict(found.get("packages") or {}) for found in (before, after)]
+    names = [name for name in packages[0] | packages[1] if name != "halobench"]
+    unlike = [name for name in names if packages[0].get(name) != packages[1].get(name)]
+    alike = [
+        found | {"commit": "", "packages": {name: known.get(name) for name in unlike}}
+        for found, known in zip((before, after), packages, strict=True)
+    ]
+    return differences(*alike)
+
+
+def _print(table: pd.DataFrame, threshold: float, everything: bool) -> None:
+    screen = console()
+    rows = table if everything else table[_changed(table, threshold)]
+    if not rows.empty:
+        screen.print(_table(rows, threshold, everything))
+    for row in table[table["broken"]].to_dict("records"):
+        screen.print(f"broken: {row['case']}, {row['reason'].partition(': ')[2]}", soft_wrap=True)
+    screen.print(f"{len(table)} cases: {_counts(table)}", soft_wrap=True)
+    screen.print(_method(table, threshold), soft_wrap=True)
+
+
+def _changed(table: pd.DataFrame, threshold: float) -> pd.Series:
+    """Verdict, outcome, or memory beyond the threshold."""
+    both = table["status_before"].notna() & table["status_after"].notna()
+    outcome = both & (table["status_before"] != table["status_after"])
+    return table["verdict"].isin(["faster", "slower"]) | outcome | _memory(table["memory_ratio"], threshold)
+
+
+def _memory(ratio: Any, threshold: float) -> Any:
+    """Whether peak memory changed; it is exact on a CPU, so that no more than the threshold is asked."""
+    return (ratio > 1 + threshold) | (ratio < 1 / (1 + threshold))
+
+
+def _table(rows: pd.DataFrame, threshold: float, everything: bool) -> Table:
+    table = Table(title="the baseline and the new run, the largest ratio first", title_justify="left")
+    table.add_column("case", overflow="fold")
+    for name in ("baseline", "new run", "ratio", "95 % interval", "verdict", "memory"):
+        table.add_column(name, justify="left" if name == "verdict" else "right", no_wrap=True)
+    if everything:
+        table.add_column("why", overflow="fold")
+    for row in rows.to_dict("records"):
+        times = [_outcome(row["status_" + side], row[f"time_{side}_s"]) for side in ("before", "after")]
+        cells = [
+            row["case"],
+            *times,
+            text.ratio(row["ratio"]),
+            _interval(row["ratio_low"], row["ratio_high"]),
+        ]
+        memory = text.ratio(row["memory_ratio"]) if _memory(row["memory_ratio"], threshold) else ""
+        verdict = Text(row["verdict"], style=STYLES.get(row["verdict"], ""))
+        table.add_row(*cells, verdict, memory, *[row["reason"]] * everything)
+    return table
+
+
+def _interval(low: float, high: float) -> str:
+    return text.NOTHING if pd.isna(low) else f"{text.ratio(low)} to {text.ratio(high)}"
+
+
+def _outcome(status: str | None, time_s: float) -> str:
+    if pd.isna(status):
+        return text.NOTHING
+    return text.seconds(time_s) if status == "ok" and pd.notna(time_s) else str(status)
+
+
+def _counts(table: pd.DataFrame) -> str:
+    """How many cases have which verdict; of the unknown, why."""
+    said = Counter(
+        f"unknown ({row['reason'].partition(':')[0]})" if row["verdict"] == "unknown" else row["verdict"]
+        for row in table.to_dict("records")
+    )
+    return ", ".join(f"{count} {words}" for words, count in said.items())
+
+
+def _method(table: pd.DataFrame, threshold: float) -> str:
+    """What the verdicts stand on."""
+    tested = table[table["ratio"].notna()]
+    units = tested["unit"].value_counts()
+    words = [f"changes up to {text.percent(threshold)} are let pass"]
+    if "processes" in units:
+        words.append(f"{units['processes']} cases by the medians of their processes")
+    if "samples" in units:
+        words.append(f"{units['samples']} by the samples of one process (--replicates 5 would say more)")
+    if len(tested) < ENOUGH_CASES:
+        words.append(
+            f"with less than {ENOUGH_CASES} cases nothing tells how much the two runs differ as such"
+        )
+    return "; ".join(words)
