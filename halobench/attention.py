@@ -38,6 +38,7 @@ class Attention:
     unsupported: WhyNot = runs_anywhere
     slots: Slots = Problem.slots
     adapt: Adapt | None = None
+    imports: tuple[str, ...] = ()  # modules of others that the first call imports; a sweep does it before
 
 
 ATTENTIONS: Registry[Attention] = Registry("attention implementation")
@@ -49,11 +50,12 @@ def attention(
     unsupported: WhyNot = runs_anywhere,
     slots: Slots = Problem.slots,
     adapt: Adapt | None = None,
+    imports: tuple[str, ...] = (),
 ) -> Callable[[Attend], Attend]:
     """Register a function of queries, keys, values (axes `b h y x d`), position tables and the problem."""
 
     def register(attend: Attend) -> Attend:
-        ATTENTIONS.add(name, Attention(name, attend, unsupported, slots, adapt))
+        ATTENTIONS.add(name, Attention(name, attend, unsupported, slots, adapt, imports))
         return attend
 
     return register

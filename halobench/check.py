@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from halobench import oracle
-from halobench.attention import Attend
+from halobench.attention import Attend, Attention
 from halobench.oracle import Block, Inputs
 from halobench.problem import Problem
 
@@ -67,6 +67,12 @@ def truth(problem: Problem, given: Inputs, seed: int = 0) -> Truth:
     exact = _results(small, part, chosen, torch.float64)
     bounds = _bounds(small, part, chosen, exact)
     return Truth(exact, bounds, grad_out, maps, chosen)
+
+
+def examine(entry: Attention, problem: Problem, given: Inputs, known: Truth) -> Verdict:
+    """Run an implementation and judge it: its output, and its gradients where it has a backward pass."""
+    learns = entry.unsupported(problem, given.q.device.type, "forward_backward") is None
+    return judge(run(entry.attend, problem, given, known.grad_out if learns else None), problem, given, known)
 
 
 def judge(results: dict[str, Tensor], problem: Problem, given: Inputs, known: Truth) -> Verdict:

@@ -2,9 +2,10 @@
 
 from dataclasses import dataclass, replace
 
+from rich.progress import track
 from rich.table import Table
 
-from halobench import attention, check, oracle, plugins
+from halobench import attention, check, oracle, plugins, text
 from halobench.attention import ATTENTIONS, Attention
 from halobench.hard import PROBLEMS
 from halobench.problem import CHOICES
@@ -18,8 +19,8 @@ class Tally:
 
     right: int = 0
     unsupported: int = 0
-    out: float = 0.0
-    gradients: float = 0.0
+    out: float | None = None
+    gradients: float | None = None
     of_bound: float = 0.0  # the largest share of an error in what is allowed
     wrong: str = ""
 
@@ -39,17 +40,16 @@ def show(names: list[str], dtypes: list[str], device: str | None) -> int:
 
 def _tallies(entries: list[Attention], dtype: str, device: str) -> dict[str, Tally]:
     tallies = {entry.name: Tally() for entry in entries}
-    for title, problem in PROBLEMS.items():
+    for title, problem in track(PROBLEMS.items(), f"checking in {dtype}", console=console(), transient=True):
         in_dtype = replace(problem, dtype=dtype)
         given = oracle.inputs(in_dtype, device=device)
         known = check.truth(in_dtype, given)
         for entry in entries:
-            if entry.unsupported(in_dtype, device, "forward_backward"):
+            if entry.unsupported(in_dtype, device, "forward"):
                 tallies[entry.name].unsupported += 1
                 continue
             try:
-                results = check.run(entry.attend, in_dtype, given, known.grad_out)
-                verdict = check.judge(results, in_dtype, given, known)
+                verdict = check.examine(entry, in_dtype, given, known)
             except (RuntimeError, TypeError, ValueError, IndexError) as error:
                 tallies[entry.name].wrong = tallies[entry.name].wrong or f"{title}: {error}"
                 continue
@@ -59,14 +59,23 @@ def _tallies(entries: list[Attention], dtype: str, device: str) -> dict[str, Tal
 
 def _count(tally: Tally, verdict: check.Verdict, title: str) -> None:
     gradients = [error for name, error in verdict.errors.items() if name != "out"]
-    tally.out = check.largest([tally.out, verdict.errors["out"]])
-    tally.gradients = check.largest([tally.gradients, *gradients])
+    tally.out = check.largest([tally.out or 0.0, verdict.errors["out"]])
+    if gradients:
+        tally.gradients = check.largest([tally.gradients or 0.0, *gradients])
     shares = [error / verdict.bounds[name] for name, error in verdict.errors.items()]
     tally.of_bound = check.largest([tally.of_bound, *shares])
     if verdict.right:
         tally.right += 1
     else:
         tally.wrong = tally.wrong or f"{title}: {verdict}"
+
+
+def _errors(tally: Tally) -> tuple[str, str, str]:
+    """Of the output, of gradients, and the share of what is allowed; nothing where there was none."""
+    if tally.out is None:
+        return text.NOTHING, text.NOTHING, text.NOTHING
+    gradients = text.NOTHING if tally.gradients is None else f"{tally.gradients:.1e}"
+    return f"{tally.out:.1e}", gradients, f"{tally.of_bound:.0%}"
 
 
 def _print(tallies: dict[str, dict[str, Tally]], missing: dict[str, str], device: str) -> None:
@@ -84,8 +93,7 @@ def _print(tallies: dict[str, dict[str, Tally]], missing: dict[str, str], device
         table.add_column(name, justify="left" if name in ("implementation", "dtype") else "right")
     for dtype, by_name in tallies.items():
         for name, tally in by_name.items():
-            shown = f"{tally.out:.1e}", f"{tally.gradients:.1e}", f"{tally.of_bound:.0%}"
-            table.add_row(name, dtype, str(tally.right), str(tally.unsupported), *shown)
+            table.add_row(name, dtype, str(tally.right), str(tally.unsupported), *_errors(tally))
     screen.print(table)
     for by_name in tallies.values():
         for name, tally in by_name.items():

@@ -63,9 +63,7 @@ def write(folders: list[Path], out: Path) -> pd.DataFrame:
     out.mkdir(parents=True, exist_ok=True)
     frame.to_parquet(out / "results.parquet", index=False)
     frame.drop(columns=store.RAW).to_csv(out / "results.csv", index=False)
-    rendered = {name: render(frame) for name, render in REPORTS.items()}
-    for name, what in rendered.items():
-        report.save(name, what, out)
+    rendered = {name: report.save(name, render(frame), out) for name, render in REPORTS.items()}
     title = f"halobench: {', '.join(folder.name for folder in folders)}"
     shown = page(frame, rendered, environments, title, summary.sentence(frame), _settings(folders[0]))
     (out / "report.html").write_text(shown, encoding="utf-8")

@@ -51,15 +51,14 @@ def _adapting(case: AttentionCase, given: Inputs) -> Call | None:
     adapt = find(case.implementation).adapt
     if adapt is None:
         return None
-    q, k, v, *tables = leaves = [x.detach().requires_grad_() for x in given.tensors.values()]
+    backward = case.direction == "forward_backward"
+    q, k, v, *tables = leaves = [x.detach().requires_grad_(backward) for x in given.tensors.values()]
     position = (tables[0], tables[1]) if tables else None
     once = partial(adapt, q, k, v, position, case.problem)
     ones = [torch.ones_like(x) for x in once()]
-    backward = case.direction == "forward_backward"
 
     def call() -> None:
-        with torch.set_grad_enabled(backward):
-            results = once()
+        results = once()
         if learnt := [(x, one) for x, one in zip(results, ones, strict=True) if x.requires_grad]:
             outputs, gradients = zip(*learnt, strict=True)
             torch.autograd.grad(outputs, leaves, gradients, allow_unused=True)

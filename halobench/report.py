@@ -29,7 +29,7 @@ COLOURS = {
     "flex_blocks": "#8C564B",
     "timm_halo": "#777777",
     "lucidrains_halo": "#B2182B",
-    "natten_window": "#B8A900",
+    "natten": "#B8A900",
 }
 MARKERS = "osD^vPX*<>hd"
 
@@ -65,24 +65,36 @@ def title(name: str) -> str:
     return words.splitlines()[0].rstrip(".")
 
 
-def svg(name: str, figure: Figure) -> bytes:
-    """The same bytes each time: no date, and ids that follow from the name."""
+def shown(name: str, rendered: str | Figure) -> str | bytes:
+    """Markdown as it is; a figure as SVG, the same bytes each time: no date, ids made of the name."""
+    if isinstance(rendered, str):
+        return rendered
+    _settle(rendered)
     file = BytesIO()
     with matplotlib.rc_context({"svg.hashsalt": name}):
-        figure.savefig(file, format="svg", metadata={"Date": None})
+        rendered.savefig(file, format="svg", metadata={"Date": None})
     return file.getvalue()
 
 
-def save(name: str, rendered: str | Figure, folder: Path) -> Path:
-    """Write what a report gave: `tables/<name>.md`, or `figures/<name>.png` and `.svg`; return the first."""
+def save(name: str, rendered: str | Figure, folder: Path) -> str | bytes:
+    """Write what a report gave: `tables/<name>.md`, or `figures/<name>.svg` and `.png`; return the first."""
+    what = shown(name, rendered)
     path = folder / ("tables" if isinstance(rendered, str) else "figures") / name
     path.parent.mkdir(parents=True, exist_ok=True)
-    if isinstance(rendered, str):
-        path.with_suffix(".md").write_text(rendered, encoding="utf-8")
-        return path.with_suffix(".md")
-    rendered.savefig(path.with_suffix(".png"), dpi=144)
-    path.with_suffix(".svg").write_bytes(svg(name, rendered))
-    return path.with_suffix(".png")
+    if isinstance(what, str):
+        path.with_suffix(".md").write_text(what, encoding="utf-8")
+    else:
+        path.with_suffix(".svg").write_bytes(what)
+    if isinstance(rendered, Figure):
+        rendered.savefig(path.with_suffix(".png"), dpi=144)
+    return what
+
+
+def _settle(figure: Figure) -> None:
+    """Lay the figure out for good: that takes longer than to draw it, and it is drawn several times."""
+    if figure.get_layout_engine() is not None:
+        figure.draw_without_rendering()
+        figure.set_layout_engine("none")
 
 
 def _place(implementation: str) -> int:

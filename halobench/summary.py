@@ -57,8 +57,12 @@ def split(frame: pd.DataFrame) -> tuple[list[str], list[str]]:
 
 
 def table(frame: pd.DataFrame) -> tuple[str, list[str], list[list[Cell]]]:
-    """What all rows share, header, and rows: a problem each, a column for every implementation's time."""
-    names = list(dict.fromkeys(frame["implementation"]))
+    """What all rows share, header, and rows: a problem each, a column for every implementation's time.
+
+    Implementations that were measured on most problems come first.
+    """
+    counts = frame.groupby("implementation", sort=False).size()
+    names = list(counts.sort_values(ascending=False, kind="stable").index)
     differ, shared = split(frame)
     rows = []
     for _, alike in frame.groupby(_keys(frame), sort=False):

@@ -4,12 +4,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
-from rich.table import Table
-from rich.text import Text
-
 from halobench import attention, execute, plugins, report, summary
 from halobench import spec as specs
+from halobench.outcome import tables
 from halobench.progress import console, say_left_out
 from halobench.record import BAD
 from halobench.spec import WORKLOADS, AttentionTable, ModelTable, RunTable, Spec
@@ -81,24 +78,11 @@ def _show(folders: list[Path], out: Path) -> int:
     plugins.load_all(report.GROUP)
     frame, screen = execute.write(folders, out), console()
     for workload, rows in frame.groupby("workload", sort=False):
-        screen.print(_table(str(workload), rows))
+        for table in tables(str(workload), rows, screen.width):
+            screen.print(table)
     screen.print(summary.sentence(frame))
     screen.print(f"the page: {out / 'report.html'}", soft_wrap=True)
     return 1 if frame["status"].isin(BAD).any() else 0
-
-
-def _table(title: str, frame: pd.DataFrame) -> Table:
-    """Times, the fastest of a row in bold."""
-    shared, header, rows = summary.table(frame)
-    table = Table(title=f"{title}: median time, the fastest in bold ({shared})", title_justify="left")
-    for number, name in enumerate(header):
-        if number == 0:
-            table.add_column(name, overflow="fold")
-        else:
-            table.add_column(name.replace("_", "_\n", 1), justify="right", no_wrap=True, min_width=8)
-    for row in rows:
-        table.add_row(*(Text(cell, style="bold" if best else "") for cell, best in row))
-    return table
 
 
 def _say_left_out(planned: Plan, missing: Mapping[str, str]) -> None:

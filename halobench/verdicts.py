@@ -51,13 +51,12 @@ def read(file: Path) -> list[Line]:
 
 def _line(name: str, title: str, problem: Problem, device: str) -> Line:
     entry, line = find(name), partial(Line, implementation=name, dtype=problem.dtype, problem=title)
-    if reason := entry.unsupported(problem, device, "forward_backward"):
+    if reason := entry.unsupported(problem, device, "forward"):
         return line(status="unsupported", reason=reason)
     given = oracle.inputs(problem, device=device)
     known = check.truth(problem, given)
     try:
-        results = check.run(entry.attend, problem, given, known.grad_out)
-        verdict = check.judge(results, problem, given, known)
+        verdict = check.examine(entry, problem, given, known)
     except (RuntimeError, TypeError, ValueError, IndexError) as error:
         return line(status="failed", reason=f"{type(error).__name__}: {error}".splitlines()[0])
     word, reason = ("right", "") if verdict.right else ("wrong", str(verdict))

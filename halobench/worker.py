@@ -21,6 +21,7 @@ from typing import Any, TypeVar, cast
 import psutil
 
 from halobench import attention, plugins
+from halobench.attention import ATTENTIONS
 from halobench.prepare import Settings
 from halobench.problem import Case
 from halobench.record import Record, Status
@@ -44,7 +45,10 @@ class Ended:
 
 def start(plan: Iterable[Case]) -> None:
     """Start the server with all that these cases import."""
-    preload(f"halobench.prepare_{case.workload}" for case in plan)
+    cases = list(plan)
+    names = {case.implementation for case in cases} & set(ATTENTIONS)
+    theirs = [module for name in names for module in ATTENTIONS[name].imports]
+    preload([*(f"halobench.prepare_{case.workload}" for case in cases), *theirs])
 
 
 def preload(modules: Iterable[str]) -> None:

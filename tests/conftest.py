@@ -1,9 +1,14 @@
-"""Load the plug-ins, and make memory that nobody wrote to visible."""
+"""Load the plug-ins, let peers warn, and make memory that nobody wrote to visible."""
 
 import pytest
 import torch
 
 from halobench import attention, plugins, report
+
+NATTEN = (  # it warns of how it calls torch, once a process
+    "ignore:return_lse is deprecated:FutureWarning",
+    "ignore:flex_attention called without torch.compile:UserWarning",
+)
 
 plugins.load_all(attention.GROUP)
 plugins.load_all(report.GROUP)
@@ -15,3 +20,8 @@ def poisoned_memory():
     torch.use_deterministic_algorithms(True, warn_only=True)
     yield
     torch.use_deterministic_algorithms(False)
+
+
+def pytest_configure(config):
+    for warning in NATTEN:
+        config.addinivalue_line("filterwarnings", warning)

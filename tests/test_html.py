@@ -7,7 +7,7 @@ import shlex
 import pytest
 from cases import attention_record, frame_of, model_record
 
-from halobench import sweeping
+from halobench import report, sweeping
 from halobench.cli import main
 from halobench.html.columns import data
 from halobench.html.command import command
@@ -54,7 +54,7 @@ def frame(*records):
 
 def page_of(*records, environments=None, **options):
     table = frame(*records)
-    rendered = {name: render(table) for name, render in REPORTS.items()}
+    rendered = {name: report.shown(name, render(table)) for name, render in REPORTS.items()}
     return page(table, rendered, environments or {"out/run": ENVIRONMENT}, "a run", **options)
 
 

@@ -15,7 +15,7 @@ LAYERS = [
     {"check", "models", "compare", "doctor"},
     {"prepare", "spec"},
     {"prepare_attention", "prepare_model", "sweep", "run"},
-    {"worker", "html", "progress"},
+    {"worker", "html", "progress", "outcome"},
     {"doctor_gpu"},
     {"execute", "listing", "checking", "comparing", "models_table", "doctoring"},
     {"sweeping"},

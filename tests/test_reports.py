@@ -57,7 +57,9 @@ FRAMES = {
 @pytest.mark.parametrize("records", FRAMES.values(), ids=FRAMES)
 def test_every_report_copes_with_every_frame(name, records, tmp_path):
     rendered = shown(name, *records)
-    assert report.save(name, rendered, tmp_path).stat().st_size > 0
+    assert report.save(name, rendered, tmp_path)
+    (suffixes,) = ({path.suffix for path in folder.iterdir()} for folder in tmp_path.iterdir())
+    assert suffixes == ({".svg", ".png"} if isinstance(rendered, Figure) else {".md"})
     assert isinstance(rendered, Figure) or rendered.endswith("\n")
 
 

@@ -11,7 +11,6 @@ import jinja2
 import pandas as pd
 from markdown_it import MarkdownIt
 from markupsafe import Markup
-from matplotlib.figure import Figure
 
 from halobench import report, text
 from halobench.html.columns import data
@@ -56,13 +55,13 @@ class Section:
 
 def page(  # noqa: PLR0913  what there is to show
     frame: pd.DataFrame,
-    rendered: Mapping[str, str | Figure],
+    rendered: Mapping[str, str | bytes],
     environments: Mapping[str, Mapping[str, Any]],
     title: str,
     headline: str = "",
     settings: RunTable | None = None,
 ) -> str:
-    """The frame has its metrics, `rendered` is what each report gave for it; the headline stands on top.
+    """The frame has its metrics, `rendered` what each report shows of it; the headline stands on top.
 
     `environments` are those of the runs, by name; with `settings` a case is repeated.
     """
@@ -93,10 +92,10 @@ def _place(name: str) -> int:
     return FIRST.index(name) if name in FIRST else len(FIRST)
 
 
-def _section(name: str, result: str | Figure) -> Section:
+def _section(name: str, result: str | bytes) -> Section:
     title = report.title(name) if name in report.REPORTS else name
-    if isinstance(result, Figure):
-        code = base64.b64encode(report.svg(name, result)).decode("ascii")
+    if isinstance(result, bytes):
+        code = base64.b64encode(result).decode("ascii")
         return Section(name, title, figure=f"data:image/svg+xml;base64,{code}")
     return Section(name, title, table=_markdown(result))
 

@@ -1,0 +1,36 @@
+"""What several implementations can not do, and the words for it."""
+
+from collections.abc import Mapping
+
+from halobench.problem import Problem
+
+
+def first(limits: Mapping[str, bool]) -> str | None:
+    """The first reason that holds, or None."""
+    return next((reason for reason, holds in limits.items() if holds), None)
+
+
+def shared_limits(problem: Problem) -> dict[str, bool]:
+    """Of code that has no word for a stride of queries or for values of another width."""
+    return {
+        "needs a batch of 1 or more": problem.batch == 0,
+        f"stride 1 only, not {problem.stride}": problem.stride != 1,
+        f"values as wide as keys only, not {problem.dim_v} and {problem.dim_qk}": (
+            problem.dim_v != problem.dim_qk
+        ),
+    }
+
+
+def cut_off(problem: Problem) -> dict[str, bool]:
+    """Of code that cuts maps into whole blocks."""
+    shapes = f"{problem.height} x {problem.width} with block {problem.block}"
+    return {f"needs a map of whole blocks, not {shapes}": not whole_blocks(problem)}
+
+
+def nothing_outside(problem: Problem) -> bool:
+    """Whether no slot lies outside the map, so that both borders mean the same."""
+    return problem.halo == 0 and whole_blocks(problem)
+
+
+def whole_blocks(problem: Problem) -> bool:
+    return problem.height % problem.block == 0 and problem.width % problem.block == 0

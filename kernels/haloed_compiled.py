@@ -1,0 +1,14 @@
+"""`haloed_blocked` under torch.compile: what a user would try first."""
+
+from torch import Tensor
+
+from halobench.attention import Position, attention, find
+from halobench.problem import Problem
+
+from ._compiling import compiled, needs_compiler
+
+
+@attention("haloed_compiled", unsupported=needs_compiler)
+def haloed_compiled(q: Tensor, k: Tensor, v: Tensor, position: Position, problem: Problem) -> Tensor:
+    out: Tensor = compiled(find("haloed_blocked").attend, problem)(q, k, v, position, problem)
+    return out
