@@ -1,6 +1,6 @@
-"""What a user sees at the end of a sweep: tables of times, as wide as the screen."""
+"""What a user sees before and after a sweep: what it will take, and tables of times as wide as the screen."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import pandas as pd
 from rich.table import Table
@@ -9,6 +9,17 @@ from rich.text import Text
 from halobench import summary, text
 
 LEAST_WIDTH, PADDING = 11, 3  # of a column of times: `unsupported` fits; and of what is around it
+
+
+def costs_table(costs: Mapping[str, tuple[int, float]]) -> Table:
+    """Of a plan: cases and seconds by name."""
+    table = Table(title="where the time goes", title_justify="left", box=None, padding=(0, 2, 0, 0))
+    table.add_column("")
+    for head in ("cases", "about"):
+        table.add_column(head, justify="right")
+    for name, (count, seconds) in costs.items():
+        table.add_row(Text(name), str(count), text.seconds(seconds))
+    return table
 
 
 def tables(title: str, frame: pd.DataFrame, width: int) -> Iterator[Table]:

@@ -4,9 +4,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from halobench import attention, execute, plugins, report, summary
+from halobench import attention, estimate, execute, plugins, report, summary, text
 from halobench import spec as specs
-from halobench.outcome import tables
+from halobench.outcome import costs_table, tables
+from halobench.problem import AttentionCase, Case
 from halobench.progress import console, say_left_out
 from halobench.record import BAD
 from halobench.spec import WORKLOADS, AttentionTable, ModelTable, RunTable, Spec
@@ -36,14 +37,28 @@ def wanted(
 
 
 def show_plan(spec: Spec) -> int:
-    """Print the cases and what is left out."""
+    """Print the cases, what is left out, and where the time will go."""
     missing = plugins.load_all(attention.GROUP)
     planned = plan(spec)
     for case in planned.cases:
         print(case.id)
     _say_left_out(planned, missing)
-    print(f"{len(planned.cases)} cases, about {spec.run.seconds * len(planned.cases):.0f} s of samples")
+    screen, costs = console(), _costs(planned.cases, spec.run)
+    screen.print(costs_table(costs))
+    total = text.seconds(sum(seconds for _, seconds in costs.values()))
+    screen.print(f"{len(planned.cases)} cases, about {total}: a guess, from what each must compute")
     return 0
+
+
+def _costs(cases: list[Case], run: RunTable) -> dict[str, tuple[int, float]]:
+    """Cases and seconds of each implementation of attention, and of each model; the longest first."""
+    costs: dict[str, tuple[int, float]] = {}
+    for case in cases:
+        name = case.implementation if isinstance(case, AttentionCase) else case.model
+        count, seconds = costs.get(name, (0, 0.0))
+        own = run.replicates * min(run.timeout, estimate.of_case(case, run.seconds))
+        costs[name] = count + run.replicates, seconds + own
+    return dict(sorted(costs.items(), key=lambda entry: -entry[1][1]))
 
 
 def sweep(spec: Spec, folder: Path, command: list[str]) -> int:

@@ -122,7 +122,8 @@ def test_a_plan_names_the_cases_and_measures_nothing(halobench, tmp_path, monkey
     assert (code, err) == (0, "")
     assert "naive_global/forward/1x2x8x8d8/b4h1s2/zero/sum/float32/cpu2" in lines
     assert "left out: 4 combinations, stride 2 does not divide block 3" in lines
-    assert lines[-1].startswith("12 cases, ")
+    assert ["naive_global", "12"] in [line.split()[:2] for line in lines]
+    assert lines[-1].startswith("12 cases, about ")
     assert list(tmp_path.iterdir()) == []
 
 
@@ -273,7 +274,8 @@ def test_what_is_missing_is_measured_on_resuming_and_nothing_else(copied):
 @pytest.mark.slow
 def test_the_stored_spec_gives_the_same_plan_again(swept, halobench):
     _, out, _ = halobench(f"sweep --spec {swept[0]}/spec.toml --plan")
-    assert out.splitlines()[:-1] == [case.id for case in Store(swept[0]).plan()]
+    planned = [case.id for case in Store(swept[0]).plan()]
+    assert out.splitlines()[: len(planned)] == planned
 
 
 @pytest.mark.slow
