@@ -1,6 +1,7 @@
 """What a network's accuracy costs here: published top-1 over the time that an image took."""
 
 from collections.abc import Iterator, Sequence
+from textwrap import fill
 
 import pandas as pd
 from matplotlib.axes import Axes
@@ -19,6 +20,7 @@ from ._rows import asked, said
 
 RESULT = ("model", "image_size", "top1")
 TITLE = "Published accuracy over the time of an image in inference, median and 95 % interval"
+LINE = 95  # letters of a title that fit side by side
 MOST = 4  # panels: the places at which the most was measured
 INK = "#333333"
 
@@ -30,18 +32,23 @@ def accuracy_over_time(frame: pd.DataFrame) -> Figure | str:
     rows = rows[rows["direction"] == "inference"]
     known = rows.merge(_published(), on=list(RESULT))
     settings = [name for name in asked(rows) if name not in (*RESULT, "direction")]
-    groups = [part for _, part in known.groupby(settings, sort=False)]
-    places = sorted(groups, key=len, reverse=True)[:MOST]
+    places = _places([part for _, part in known.groupby(settings, sort=False)])
     left_out = list(_left_out(rows, known, places))
     if not places:
         return " ".join(["No model was measured where its accuracy is known.", *left_out]) + "\n"
     figure = _figure(places, settings)
-    figure.suptitle("\n".join([TITLE, *left_out]), fontsize="medium")
+    figure.suptitle("\n".join([TITLE, *fill(" ".join(left_out), LINE).splitlines()]), fontsize="medium")
     key(figure, sources() | {"step: no other is faster and as accurate": Line2D([], [], color="0.7")})
     settle(figure)
     for axes, part in zip(figure.axes, places, strict=True):
         label_points(figure, axes, _labels(part), list(zip(_times(part)[0], part["top1"], strict=True)))
     return figure
+
+
+def _places(groups: Sequence[pd.DataFrame]) -> list[pd.DataFrame]:
+    """The fullest; those with a single model compare nothing, and are shown where there is no other."""
+    telling = [part for part in groups if part["model"].nunique() > 1] or list(groups)
+    return sorted(telling, key=len, reverse=True)[:MOST]
 
 
 def _figure(places: Sequence[pd.DataFrame], settings: Sequence[str]) -> Figure:
@@ -84,8 +91,8 @@ def _panel(axes: Axes, rows: pd.DataFrame) -> None:
     axes.plot(best["time"], best["top1"], drawstyle="steps-post", color="0.7", zorder=1)
     for name in ordered(rows["implementation"]):
         for verified, part in rows[rows["implementation"] == name].groupby("verified"):
-            fill = {} if verified else {"markerfacecolor": HOLLOW}
-            across(axes, name, _times(part), part["top1"], linestyle="", **fill)
+            face = {} if verified else {"markerfacecolor": HOLLOW}
+            across(axes, name, _times(part), part["top1"], linestyle="", **face)
     axes.set(xscale="log", xlabel="time of an image [ms]")
     accuracy_axis(axes)
     plain_numbers(axes, "x")

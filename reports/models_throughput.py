@@ -82,7 +82,10 @@ def _panel(axes: Axes, part: pd.DataFrame, direction: str) -> None:
     axes.set_ylim(len(lines) - 0.5, -0.5)
     for edge in lines.groupby("group")["line"].min():
         axes.axhline(edge - 0.5, color="0.8", linewidth=0.8, zorder=0)
-    for _, group in part[part["direction"] == direction].groupby("group"):
+    shown = part[part["direction"] == direction]
+    if shown.empty:
+        axes.text(0.5, 0.5, "not measured", transform=axes.transAxes, ha="center", va="center", color="0.5")
+    for _, group in shown.groupby("group"):
         names = ordered(group["implementation"])
         for place, name in enumerate(names):
             own = group[group["implementation"] == name]

@@ -44,7 +44,7 @@ def _speedups(rows: pd.DataFrame) -> str:
     return (
         f"the time of `{BASELINE}` over that of the others, the fastest in bold; where `{BASELINE}` was not "
         f"measured, the time itself. The geometric mean is over {count} of {len(problems)} problems, those "
-        "on which all were measured (but for implementations that never were).\n\n"
+        "on which all were measured that were on most.\n\n"
         + table(["map", *shown, *map(plain, names)], lines, words=1 + len(more))
     )
 
@@ -64,9 +64,13 @@ def _cell(row: Row, fastest: float) -> str:
 
 
 def _means(problems: list[pd.DataFrame], names: list[str]) -> tuple[list[float], int]:
-    """A geometric mean an implementation, over the same problems for all; and how many those are."""
+    """A geometric mean an implementation, over the same problems for all; and how many those are.
+
+    Implementations that were measured on few problems have none: they would leave few for the others.
+    """
     factors = pd.DataFrame([group.set_index("implementation")["speedup"] for group in problems])
-    factors = factors.dropna(axis="columns", how="all").dropna()
+    counts = factors.notna().sum()
+    factors = factors.loc[:, counts > counts.max() / 2].dropna()
     means = np.exp(np.log(factors).mean()) if len(factors) else pd.Series(dtype=float)
     return [float(means.get(name, np.nan)) for name in names], len(factors)
 

@@ -152,7 +152,7 @@ def test_accuracy_belongs_to_an_image_size_and_what_is_left_out_is_counted():
         model_record(image_size=256, direction="training"),
     )
     assert [len(line.get_xdata()) for line in figure.axes[0].lines] == [1, 1]
-    assert figure.get_suptitle().splitlines()[1] == (
+    assert " ".join(figure.get_suptitle().splitlines()[1:]) == (
         "Measured but left out: 2 at another image size than that of the published accuracy, "
         "1 without a published accuracy."
     )
@@ -161,14 +161,23 @@ def test_accuracy_belongs_to_an_image_size_and_what_is_left_out_is_counted():
 def test_accuracy_over_time_has_a_panel_a_place_with_the_most_first():
     figure = shown(
         "accuracy_over_time",
-        compiled(model_record(image_size=256)),
-        model_record(image_size=256, batch=1),
-        model_record("timm/halonet26t", "original", image_size=256, batch=1),
+        *(compiled(model_record(name, image_size=256)) for name in ("halonet_h0", "halonet_h1")),
+        *(model_record(name, image_size=256, batch=1) for name in ("halonet_h0", "halonet_h1", "halonet_h2")),
     )
     assert [axes.get_title() for axes in figure.axes] == [
         "batch 1, float32, cpu, 2 threads",
         "batch 2, compiled, float32, cpu, 2 threads",
     ]
+
+
+def test_accuracy_over_time_leaves_out_places_of_a_single_model_beside_those_of_several():
+    figure = shown(
+        "accuracy_over_time",
+        *(model_record(name, image_size=256, batch=1) for name in ("halonet_h0", "halonet_h1")),
+        model_record(image_size=256, batch=2),
+    )
+    assert [axes.get_title() for axes in figure.axes] == ["batch 1, float32, cpu, 2 threads"]
+    assert figure.get_suptitle().endswith("Measured but left out: 1 at other settings.")
 
 
 def test_accuracy_over_time_shows_no_more_than_four_places_and_counts_the_others():
