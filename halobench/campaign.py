@@ -18,6 +18,7 @@ from halobench import text, worker
 from halobench.campaign_parts import PARTS, PRELOAD, Part
 from halobench.campaign_summary import JSON, entries
 from halobench.campaign_sweep import OutOfTime, Setup
+from halobench.environment import commit
 from halobench.sweep import devices
 
 BUDGET_S = 480.0
@@ -67,6 +68,9 @@ def must_go(setup: Setup) -> None:
     for entry in entries(setup.out).values():
         if entry["device"] != setup.device:
             raise ValueError(f"{setup.out} holds a campaign on {entry['device']}, not on {setup.device}")
+        if entry["commit"] != commit():
+            known = f"{setup.out} holds a campaign of commit {entry['commit']}"
+            raise ValueError(f"{known}, this is {commit()}: give another --out")
 
 
 def show_plan(setup: Setup, parts: Mapping[str, Part], say: Say) -> None:
@@ -83,7 +87,7 @@ def go_on(setup: Setup, parts: Mapping[str, Part], budget: float, say: Say) -> d
     end = time.monotonic() + budget
     for name, part in parts.items():
         found = entries(setup.out)
-        before = found.get(name, {"status": LEFT, "seconds": 0.0, "detail": "", "device": setup.device})
+        before = found.get(name, _nothing(setup))
         if before["status"] == DONE and name != ALWAYS:
             say(f"{name}: done before")
             continue
@@ -92,6 +96,10 @@ def go_on(setup: Setup, parts: Mapping[str, Part], budget: float, say: Say) -> d
         say(f"{name}: {entry['status']}, {entry['detail']}")
         _keep(setup.out, found | {name: entry})
     return entries(setup.out)
+
+
+def _nothing(setup: Setup) -> dict[str, Any]:
+    return {"status": LEFT, "seconds": 0.0, "detail": "", "device": setup.device, "commit": commit()}
 
 
 def _left(before: dict[str, Any], part: Part, left: float) -> dict[str, Any]:

@@ -38,6 +38,8 @@ PRELOAD = (
     "halobench.prepare_model",
     "halobench.verdicts",
     "halobench.ceilings",
+    "halobench.campaign_parts",  # each child imports the main module again: what that imports
+    "typer",
 )
 SMALL_TITLES = ("one position", "no halo", "zero border")
 
@@ -104,9 +106,14 @@ def reports(setup: Setup) -> str:
     runs = {folder.name: folder for name in SWEEPS for folder in folders(setup.out, name)}
     campaign_summary.write(setup.out, runs)
     plugins.load_all(report.GROUP)
-    for folder in runs.values():
-        execute.write([folder], folder)
-    return f"summary.md; pages of {', '.join(runs) or 'no run'}"
+    told = []
+    for name, folder in runs.items():
+        try:
+            execute.write([folder], folder)
+            told.append(f"a page of {name}")
+        except (ValueError, FileNotFoundError) as error:  # begun, and interrupted at once
+            told.append(f"no page of {name}: {error}")
+    return "; ".join(["summary.md", *told])
 
 
 def _checks(setup: Setup) -> Iterator[tuple[str, str]]:

@@ -28,8 +28,8 @@ SMALL = {  # axes of a sweep that tries everything out on a CPU
 }  # fmt: skip
 
 
-class OutOfTime(Exception):
-    """The time of this call is spent; the next one goes on."""
+class OutOfTime(BaseException):
+    """The time of this call is spent; the next one goes on. No `except Exception` may keep it."""
 
 
 @dataclass(frozen=True)
@@ -80,7 +80,7 @@ def _opened(setup: Setup, name: str) -> tuple[Store, RunTable]:
     for last in folders(setup.out, name)[-1:]:
         try:
             return execute.resume(last, command)
-        except ValueError as elsewhere:
+        except (ValueError, FileNotFoundError) as elsewhere:
             console().print(f"{name}: begun again, {elsewhere}")
     wanted, new = asked(setup, name), next(filterfalse(_is_run, _names(setup.out, name)))
     return execute.start(new, plan(wanted).cases, wanted, command), wanted.run

@@ -50,8 +50,9 @@ def _tallies(entries: list[Attention], dtype: str, device: str) -> dict[str, Tal
                 continue
             try:
                 verdict = check.examine(entry, in_dtype, given, known)
-            except (RuntimeError, TypeError, ValueError, IndexError) as error:
-                tallies[entry.name].wrong = tallies[entry.name].wrong or f"{title}: {error}"
+            except Exception as error:  # one broken plug-in must not end the check of the others
+                reason = f"{title}: {type(error).__name__}: {error}"
+                tallies[entry.name].wrong = tallies[entry.name].wrong or reason
                 continue
             _count(tallies[entry.name], verdict, title)
     return tallies

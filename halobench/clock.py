@@ -9,7 +9,8 @@ import torch
 
 SPIN_LIMIT_S = 0.01  # longest that a launch is hidden behind a busy device
 SPARE_S = 5e-5  # that the device stays busy beyond: two events are recorded, and no two launches are alike
-SPIN_HZ = 2e9  # cycles a second of the fastest device there is: a slower one only spins longer
+SPIN_HZ = 3e9  # cycles a second of the fastest device there is: a slower one only spins longer
+WARM_S = 0.1
 
 Call = Callable[[], object]
 
@@ -88,6 +89,16 @@ def clocks(device: str) -> tuple[Clock, Clock | None]:
     if device == "cuda":
         return CudaClock(cold=True), CudaClock(cold=False)
     return WallClock(), None
+
+
+def warm_up(call: Call, device: str) -> None:
+    """Let a GPU that was idle raise its clock; a CPU has computed the check just before."""
+    if device != "cuda":
+        return
+    end = time.perf_counter() + WARM_S
+    while time.perf_counter() < end:
+        call()
+        torch.cuda.synchronize()
 
 
 def timed(call: Callable[[], object], device: str) -> float:

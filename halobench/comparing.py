@@ -58,7 +58,8 @@ def _print(table: pd.DataFrame, threshold: float, everything: bool) -> None:
     if not rows.empty:
         screen.print(_table(rows, threshold, everything))
     for row in table[table["broken"]].to_dict("records"):
-        screen.print(f"broken: {row['case']}, {row['reason'].partition(': ')[2]}", soft_wrap=True)
+        why = row["reason"].partition(": ")[2] or f"{row['reason']}, and {row['status_after']}"
+        screen.print(f"broken: {row['case']}, {why}", soft_wrap=True)
     screen.print(f"{len(table)} cases: {_counts(table)}", soft_wrap=True)
     screen.print(_method(table, threshold), soft_wrap=True)
 

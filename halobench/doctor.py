@@ -68,11 +68,12 @@ def peers(installed: Mapping[str, str | None]) -> Finding:
     return Finding("peers", "ok", said, "" if all(installed.values()) else "pip install 'halobench[peers]'")
 
 
-def compiler(path: str | None) -> Finding:
-    if path:
-        return Finding("compiler", "ok", path)
+def compiler(missing: str | None) -> Finding:
+    """Of what torch.compile lacks on a CPU."""
+    if missing is None:
+        return Finding("compiler", "ok", "there is all that torch.compile needs")
     return Finding(
-        "compiler", "warn", "no g++", "install it: compiled implementations are unsupported without"
+        "compiler", "warn", missing, "install it: compiled implementations are unsupported without"
     )
 
 

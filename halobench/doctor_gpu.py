@@ -5,14 +5,13 @@ from typing import Any
 
 from halobench import text
 from halobench.doctor import Finding
-from halobench.probes import THROTTLED
+from halobench.probes import THROTTLED, handle
 
 
-def findings(nvml: Any, index: int = 0) -> list[Finding]:
+def findings(nvml: Any, uuid: object) -> list[Finding]:
     """Every check of one device; `nvml` is the module `pynvml`, or what answers as it does."""
     try:
-        nvml.nvmlInit()
-        device = nvml.nvmlDeviceGetHandleByIndex(index)
+        device = handle(nvml, uuid)
     except nvml.NVMLError as error:
         return [Finding("gpu", "warn", f"the driver tells nothing: {error}", "check nvidia-smi")]
     return [_asked(check, nvml, device) for check in (persistence, clocks, throttling, company, ecc)]

@@ -15,9 +15,10 @@ import torch
 from packaging.requirements import Requirement
 from rich.text import Text
 
-from halobench import doctor, doctor_gpu
+from halobench import doctor, doctor_gpu, toolchain
 from halobench.clock import Clock, WallClock
 from halobench.doctor import Finding
+from halobench.environment import installed_version
 from halobench.progress import console
 
 STYLES = {"ok": "green", "warn": "yellow", "bad": "bold red"}
@@ -45,7 +46,7 @@ def findings() -> Iterator[Finding]:
     yield from _room()
     yield doctor.cuda(torch.cuda.get_device_name() if torch.cuda.is_available() else None)
     if torch.cuda.is_available():
-        yield from doctor_gpu.findings(pynvml, torch.cuda.current_device())
+        yield from doctor_gpu.findings(pynvml, torch.cuda.get_device_properties("cuda").uuid)
     yield doctor.load(others(WATCHED_S), os.getloadavg()[0])
     yield doctor.noise(product_times(WallClock(), SAMPLED_S))
 
@@ -59,7 +60,7 @@ def _packages() -> Iterator[Finding]:
     if PINS.exists():
         yield doctor.pinned(installed, pins(PINS.read_text(encoding="utf-8")))
     yield doctor.peers(_versions(entry.name for entry in wanted if _applies(entry, "peers")))
-    yield doctor.compiler(shutil.which("g++"))
+    yield doctor.compiler(toolchain.missing("cpu"))
 
 
 def _processor() -> Iterator[Finding]:
@@ -143,8 +144,7 @@ def _used(process: psutil.Process) -> float:
 
 
 def _versions(names: Iterable[str]) -> dict[str, str | None]:
-    found = {distribution.name.lower(): distribution.version for distribution in metadata.distributions()}
-    return {name: found.get(name.lower()) for name in names}
+    return {name: installed_version(name) for name in names}
 
 
 def _applies(entry: Requirement, extra: str = "") -> bool:

@@ -31,7 +31,7 @@ def environment(command: list[str]) -> dict[str, Any]:
         "started": datetime.now(UTC).isoformat(timespec="seconds"),
         "commit": commit(),
         "python": sys.version.split()[0],
-        "packages": {name: _version(name) for name in PACKAGES},
+        "packages": {name: installed_version(name) for name in PACKAGES},
         "system": platform.platform(),
         "machine": platform.machine(),
         "cpu": _cpu(),
@@ -55,21 +55,21 @@ def differences(before: dict[str, Any], now: dict[str, Any]) -> list[str]:
 
 def commit() -> str:
     """Of the checkout that this package lies in, `+changes` if it has any; empty where it is none."""
-    here = Path(__file__).parent
+    here = Path(__file__)
     try:
-        done = subprocess.run(
-            ["git", "describe", "--always", "--abbrev=12", "--exclude=*", "--dirty=+changes"],
-            cwd=here,
-            capture_output=True,
-            text=True,
-            check=True,
-        )
+        _git(here.parent, "ls-files", "--error-unmatch", here.name)  # or it is another project's checkout
+        return _git(here.parent, "describe", "--always", "--abbrev=12", "--exclude=*", "--dirty=+changes")
     except (OSError, subprocess.CalledProcessError):
         return ""
+
+
+def _git(folder: Path, *words: str) -> str:
+    done = subprocess.run(["git", *words], cwd=folder, capture_output=True, text=True, check=True)
     return done.stdout.strip()
 
 
-def _version(package: str) -> str | None:
+def installed_version(package: str) -> str | None:
+    """Of a distribution; None where there is none."""
     try:
         return version(package)
     except PackageNotFoundError:

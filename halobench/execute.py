@@ -3,11 +3,13 @@
 import json
 import tempfile
 import tomllib
+import traceback
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
+from matplotlib.figure import Figure
 from rich.console import Console
 
 from halobench import report, spec, store, summary, worker
@@ -17,7 +19,7 @@ from halobench.metrics import with_metrics
 from halobench.prepare import Settings
 from halobench.problem import Case
 from halobench.progress import watched
-from halobench.report import REPORTS
+from halobench.report import REPORTS, Render
 from halobench.run import run
 from halobench.spec import RunTable, Spec
 from halobench.stats import Stop
@@ -28,9 +30,10 @@ ENVIRONMENT, SPEC = "environment.json", "spec.toml"
 
 def start(folder: Path, cases: list[Case], wanted: Spec, command: list[str]) -> Store:
     """A new run's folder; FileExistsError where there is a run already."""
+    here = json.dumps(environment(command), indent=2)  # takes a while: a run is begun whole or not at all
     run_store = Store.create(folder, cases)
     (folder / SPEC).write_text(spec.to_toml(wanted), encoding="utf-8")
-    (folder / ENVIRONMENT).write_text(json.dumps(environment(command), indent=2), encoding="utf-8")
+    (folder / ENVIRONMENT).write_text(here, encoding="utf-8")
     return run_store
 
 
@@ -63,11 +66,21 @@ def write(folders: list[Path], out: Path) -> pd.DataFrame:
     out.mkdir(parents=True, exist_ok=True)
     frame.to_parquet(out / "results.parquet", index=False)
     frame.drop(columns=store.RAW).to_csv(out / "results.csv", index=False)
-    rendered = {name: report.save(name, render(frame), out) for name, render in REPORTS.items()}
+    rendered = {name: report.save(name, _rendered(render, frame), out) for name, render in REPORTS.items()}
     title = f"halobench: {', '.join(folder.name for folder in folders)}"
-    shown = page(frame, rendered, environments, title, summary.sentence(frame), _settings(folders[0]))
+    settings = {folder.resolve().name: _settings(folder) for folder in folders}
+    shown = page(frame, rendered, environments, title, summary.sentence(frame), settings)
     (out / "report.html").write_text(shown, encoding="utf-8")
     return frame
+
+
+def _rendered(render: Render, frame: pd.DataFrame) -> str | Figure:
+    """What a report gives, or what went wrong: one broken report must not take the others with it."""
+    try:
+        return render(frame)
+    except Exception as error:
+        traceback.print_exc()
+        return f"This report failed: {type(error).__name__}: {error}\n"
 
 
 def _must_be_alike(environments: dict[str, dict[str, Any]]) -> None:

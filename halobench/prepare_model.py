@@ -1,6 +1,5 @@
 """A whole network on random images: inference, or a training step (forward, loss, backward, SGD)."""
 
-import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from math import nan
@@ -9,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from halobench import check, clock
+from halobench import check, clock, toolchain
 from halobench.attention import find
 from halobench.check import SLACK, Verdict
 from halobench.models import counting, zoo
@@ -27,8 +26,8 @@ LEARNING_RATE = 1e-4  # small enough that random labels do not drive the weights
 def unsupported(case: ModelCase) -> str | None:
     what = case.model, case.implementation, case.image_size, case.batch
     reason = zoo.find(case.model).unsupported(case.implementation) or counting.refusal(*what)
-    if case.mode == "compiled" and not (case.device == "cuda" or shutil.which("g++")):
-        return "compiled for a CPU it needs g++"
+    if case.mode == "compiled":
+        reason = reason or toolchain.missing(case.device)
     if reason or case.implementation in AS_IT_IS:
         return reason
     entry, direction = find(case.implementation), DIRECTIONS[case.direction]

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import pynvml
 import torch
@@ -57,11 +58,15 @@ def device_state(device: str) -> str:
     if device != "cuda":
         return ""
     try:
-        pynvml.nvmlInit()
-        uuid = torch.cuda.get_device_properties("cuda").uuid  # NVML may count other devices than torch
-        return _state(pynvml.nvmlDeviceGetHandleByUUID(f"GPU-{uuid}"))
+        return _state(handle(pynvml, torch.cuda.get_device_properties("cuda").uuid))
     except pynvml.NVMLError as error:
         return f"not told: {error}"
+
+
+def handle(nvml: Any, uuid: object) -> Any:
+    """NVML's own handle of the device that torch knows by this id: the two may count devices differently."""
+    nvml.nvmlInit()
+    return nvml.nvmlDeviceGetHandleByUUID(f"GPU-{uuid}")
 
 
 def _state(handle: object) -> str:

@@ -55,6 +55,8 @@ class Problem:
         for name, allowed in CHOICES.items():
             if getattr(self, name) not in allowed:
                 raise ValueError(f"{name} must be one of {', '.join(allowed)}, not {getattr(self, name)!r}")
+        if self.scale == self.dim_qk**-0.5:
+            object.__setattr__(self, "scale", None)  # or one problem would have two names
         if self.block % self.stride:
             raise ValueError(f"stride {self.stride} does not divide block {self.block}")
         if self.position == "split" and self.dim_qk % 2:

@@ -22,9 +22,14 @@ def published() -> pd.DataFrame:
         return pd.read_csv(file)
 
 
-def top1(model: str) -> float | None:
-    """The published accuracy of a model, the first verified one if any is; None where there is none."""
+def top1(model: str, image_size: float | None = None) -> float | None:
+    """The published accuracy of a model, the first verified one if any is; None where there is none.
+
+    With an image size only what was published for images of that size.
+    """
     rows = _rows(model)
+    if image_size is not None:
+        rows = rows[rows["image_size"] == image_size]
     return None if rows.empty else float(rows["top1"].iloc[0])
 
 

@@ -15,6 +15,8 @@ GROUP = "halobench.reports"  # entry points of this group are reports
 Render = Callable[[pd.DataFrame], str | Figure]
 REPORTS: Registry[Render] = Registry("report")
 
+AS_IS = "as it is"  # a model without halo attention, as reports name it
+
 # Colours that people with any colour vision tell apart (the first seven: Okabe and Ito, "Color Universal
 # Design", 2008), and a marker each; a name that is not here takes one of them, the same in every figure.
 COLOURS = {
@@ -30,8 +32,10 @@ COLOURS = {
     "timm_halo": "#777777",
     "lucidrains_halo": "#B2182B",
     "natten": "#B8A900",
+    AS_IS: "#2F4F4F",
 }
-MARKERS = "osD^vPX*<>hd"
+KINDS = {"tables": (".md",), "figures": (".svg", ".png")}  # folders of a run, and what lies there
+MARKERS = "osD^vPX*<>hdp"
 
 
 def report(name: str) -> Callable[[Render], Render]:
@@ -51,7 +55,8 @@ def colour(implementation: str) -> str:
 
 def marker(implementation: str) -> str:
     """The marker of an implementation, in every figure."""
-    return MARKERS[_place(implementation)]
+    turn = 0 if implementation in COLOURS else 1 + sum(map(ord, implementation)) // len(MARKERS)
+    return MARKERS[(_place(implementation) + turn) % len(MARKERS)]  # not both those of a known one
 
 
 def ordered(implementations: Iterable[str]) -> list[str]:
@@ -81,6 +86,9 @@ def save(name: str, rendered: str | Figure, folder: Path) -> str | bytes:
     what = shown(name, rendered)
     path = folder / ("tables" if isinstance(rendered, str) else "figures") / name
     path.parent.mkdir(parents=True, exist_ok=True)
+    for kind, suffixes in KINDS.items():  # of an interrupted run another kind may lie there
+        for suffix in suffixes:
+            (folder / kind / name).with_suffix(suffix).unlink(missing_ok=True)
     if isinstance(what, str):
         path.with_suffix(".md").write_text(what, encoding="utf-8")
     else:

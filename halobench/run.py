@@ -2,6 +2,7 @@
 
 import dataclasses
 import random
+import time
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from itertools import groupby
@@ -89,6 +90,7 @@ def _measure(case: Case, settings: Settings, clocks: Clocks, work: Work) -> Reco
     error = None if verdict is None else verdict.error
     if verdict is not None and not verdict.right:
         return record(status="wrong", reason=str(verdict), error=error)
+    clock.warm_up(ready.call, case.device)
     before = probes.device_state(case.device)
     cold = _sample(ready.call, clocks[0], settings.stop)
     hot = [] if clocks[1] is None else _sample(ready.call, clocks[1], settings.stop)
@@ -112,7 +114,10 @@ def _measure(case: Case, settings: Settings, clocks: Clocks, work: Work) -> Reco
 
 def _sample(call: Call, source: Clock, stop: Stop) -> list[Sample]:
     samples: list[Sample] = []
-    while not stop.reached([sample.device_s for sample in samples]):
+    end = time.monotonic() + stop.patience * stop.seconds  # on a GPU there is more to a sample than its time
+    while not stop.reached([sample.device_s for sample in samples]) and (
+        not samples or time.monotonic() < end
+    ):
         samples += source.series(call, max(1, len(samples) // 2))
     return samples
 

@@ -158,10 +158,16 @@ def frame(plan: Iterable[Case], records: Iterable[Record]) -> pd.DataFrame:
 
 
 def read(folders: Iterable[Path]) -> pd.DataFrame:
-    """The frame of one run or of several; of a case in more than one of them the last measured counts."""
-    frames = [frame(store.plan(), store.records()) for store in map(Store, folders)]
+    """The frame of one run or of several; of a case in more than one of them the last that tried it counts.
+
+    The column `run` says which that is.
+    """
+    frames = [
+        frame(store.plan(), store.records()).assign(run=store.path.parent.resolve().name)
+        for store in map(Store, folders)
+    ]
     rows = pd.concat(frames, ignore_index=True)
-    best = rows.assign(measured=rows["time_s"].notna()).sort_values("measured", kind="stable")
+    best = rows.assign(tried=rows["status"] != "pruned").sort_values("tried", kind="stable")
     return rows.loc[best.drop_duplicates("case", keep="last").index.sort_values()].reset_index(drop=True)
 
 
@@ -193,7 +199,7 @@ def _row(case: Case, records: list[Record]) -> dict[str, Any]:
             "compile_s": last.compile_s,
             "peak_bytes": _largest(record.peak_bytes for record in records),
             "reserved_bytes": _largest(record.reserved_bytes for record in records),
-            "top1": published.top1(case.model) if isinstance(case, ModelCase) else None,
+            "top1": published.top1(case.model, case.image_size) if isinstance(case, ModelCase) else None,
             "device_state": last.device_state,
         }
         | dataclasses.asdict(last.work)

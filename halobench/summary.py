@@ -74,14 +74,21 @@ def table(frame: pd.DataFrame) -> tuple[str, list[str], list[list[Cell]]]:
 
 
 def sentence(frame: pd.DataFrame) -> str:
-    """Which attention is fastest here, and by how much on the largest problem; else which model."""
+    """Which attention is fastest here, and by how much on the largest problem; else which inside models."""
     measured = frame[frame["time_s"].notna()]
     for workload in ("attention", "model"):
         rows = measured[measured["workload"] == workload]
-        if not rows.empty:
-            contested = rows[rows.groupby(_keys(rows))["time_s"].transform("size") > 1]
-            return _fastest(rows if contested.empty else contested)
-    return "nothing was measured"
+        contested = rows[rows.groupby(_keys(rows))["time_s"].transform("size") > 1] if len(rows) else rows
+        if not contested.empty:
+            return _fastest(contested)
+    if len(measured) == 1:
+        only = measured.iloc[0].to_dict()
+        return f"measured: {only['case']}, {text.seconds(only['time_s'])}"
+    return (
+        f"measured: {len(measured)} cases, no two on the same problem"
+        if len(measured)
+        else "nothing was measured"
+    )
 
 
 def _fastest(frame: pd.DataFrame) -> str:

@@ -81,6 +81,8 @@ def report_again(folders: list[Path], out: Path | None) -> int:
     """Write the reports of stored runs."""
     if out is None and len(folders) > 1:
         raise ValueError("several runs are joined into a folder of their own: --out DIR must say which")
+    if out is not None and len(folders) > 1 and out.resolve() in [folder.resolve() for folder in folders]:
+        raise ValueError(f"{out} is one of the runs that are joined: --out must name another folder")
     return _show(folders, out or folders[0])
 
 

@@ -37,15 +37,17 @@ def tell(name: str, dtype: str, device: str, titles: Iterable[str], file: Path) 
 
 
 def add(line: Line, file: Path) -> None:
+    cut_off = file.exists() and not file.read_bytes().endswith(b"\n")
     with file.open("a", encoding="utf-8") as lines:
-        lines.write(json.dumps(asdict(line)) + "\n")
+        lines.write("\n" * cut_off + json.dumps(asdict(line)) + "\n")
 
 
 def read(file: Path) -> list[Line]:
     """Of each problem the last, for what was interrupted is done again; none where there is no file."""
     if not file.exists():
         return []
-    lines = [Line(**json.loads(line)) for line in file.read_text(encoding="utf-8").splitlines()]
+    whole = [line for line in file.read_text(encoding="utf-8").splitlines() if line.endswith("}")]
+    lines = [Line(**json.loads(line)) for line in whole]  # one may have been cut off
     return list({(line.implementation, line.dtype, line.problem): line for line in lines}.values())
 
 
@@ -57,7 +59,7 @@ def _line(name: str, title: str, problem: Problem, device: str) -> Line:
     known = check.truth(problem, given)
     try:
         verdict = check.examine(entry, problem, given, known)
-    except (RuntimeError, TypeError, ValueError, IndexError) as error:
+    except Exception as error:  # one broken case must not end the check of the others
         return line(status="failed", reason=f"{type(error).__name__}: {error}".splitlines()[0])
     word, reason = ("right", "") if verdict.right else ("wrong", str(verdict))
     return line(status=word, reason=reason, errors=verdict.errors, bounds=verdict.bounds)

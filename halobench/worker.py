@@ -13,10 +13,11 @@ import tempfile
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
+from multiprocessing import forkserver
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from pathlib import Path
-from typing import Any, TypeVar, cast
+from typing import Any, TypeVar
 
 import psutil
 
@@ -52,13 +53,14 @@ def start(plan: Iterable[Case]) -> None:
 
 
 def preload(modules: Iterable[str]) -> None:
-    """What the server imports beside every implementation; once it has a child it is too late.
+    """Start the server; what it imports beside every implementation. Once it runs it stays as it is.
 
     None of it may touch CUDA: a process forked from one that has can not use it.
     """
     server = multiprocessing.get_context("forkserver")
     names = ["halobench.worker", LATE, *sorted(set(modules)), *plugins.modules(attention.GROUP)]
     server.set_forkserver_preload(names)
+    forkserver.ensure_running()
 
 
 def measure(case: Case, settings: Settings, timeout: float) -> Record:
@@ -79,9 +81,9 @@ def apart(call: Callable[[], T], timeout: float, *, limited: bool = False) -> T 
     with tempfile.NamedTemporaryFile("r", prefix="halobench-", errors="replace") as said:
         kills = _memory_kills()
         child = context.Process(target=_child, args=(theirs, said.name, call, limited))
-        child.start()
-        theirs.close()
         try:
+            child.start()
+            theirs.close()
             in_time = ours.poll(timeout)
             sent: list[T] = _receive(ours) if in_time else []
             child.join(timeout=GRACE_S)  # it ends by itself, unless it hangs
@@ -112,8 +114,10 @@ def _ending(child: BaseProcess, kills: int, said: str) -> Ended:
 
 def _kill(child: BaseProcess) -> None:
     """And all it started, also what outlives it."""
+    if child.pid is None:  # interrupted before there was one
+        return
     try:
-        os.killpg(cast(int, child.pid), signal.SIGKILL)
+        os.killpg(child.pid, signal.SIGKILL)
     except ProcessLookupError:  # nothing is left, or the child has no group of its own yet
         child.kill()
     child.join()
@@ -138,6 +142,9 @@ def _limit_memory() -> None:
 
 
 def _memory_kills() -> int:
-    """Processes that the system has killed so far for want of memory."""
-    lines = Path("/proc/vmstat").read_text(encoding="ascii").splitlines()
+    """Processes that the system has killed so far for want of memory; 0 where it does not tell."""
+    try:
+        lines = Path("/proc/vmstat").read_text(encoding="ascii").splitlines()
+    except OSError:
+        return 0
     return sum(int(line.split()[1]) for line in lines if line.startswith("oom_kill "))

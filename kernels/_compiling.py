@@ -1,21 +1,17 @@
 """torch.compile for functions that meet many problems: each problem has compiled code of its own."""
 
-import os
-import shutil
 from functools import cache
 from types import FunctionType
 from typing import Any
 
 import torch
 
+from halobench import toolchain
 from halobench.problem import Problem
 
 
 def needs_compiler(problem: Problem, device: str, direction: str) -> str | None:
-    """On a CPU torch writes C++; the environment variable CXX is where it looks first."""
-    if device == "cpu" and shutil.which(os.environ.get("CXX", "g++")) is None:
-        return "needs g++"
-    return None
+    return toolchain.missing(device)
 
 
 @cache

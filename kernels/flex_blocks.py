@@ -22,6 +22,7 @@ from ._windows import blocks, relative_logits, unblock
 
 TILE = 128  # queries and keys that are computed or skipped together: FlexAttention's default
 LEAST_DIM = 16  # channels a head, of FlexAttention's kernels for GPUs
+ROOM = 2**22  # pairs of a block and a key that are looked at together
 FAR = 2**24  # a place in no window
 FLEX = "torch.nn.attention.flex_attention"  # importing it takes half a second: done where it is used
 
@@ -153,8 +154,9 @@ def _needed(problem: Problem, places: _Places) -> Tensor:
     queries, keys, a_block = len(places.start_y), len(places.key_y), problem.side**2
     index = torch.arange(max(queries, keys), device=places.key_y.device)
     starts = index[:queries:a_block]  # the queries of a block see the same
-    seen = pad(_in_window(places, starts[:, None], index[:keys], problem), (0, -keys % TILE))
-    seen_tile = seen.unflatten(1, (-1, TILE)).any(-1)  # block key_tile
+    parts = starts[:, None].split(max(1, ROOM // keys))  # of a large map not all pairs at once
+    seen = (pad(_in_window(places, part, index[:keys], problem), (0, -keys % TILE)) for part in parts)
+    seen_tile = torch.cat([part.unflatten(1, (-1, TILE)).any(-1) for part in seen])  # block key_tile
     tiles = index[: math.ceil(queries / TILE), None] * TILE
     blocks_of = (starts < tiles + TILE) & (starts + a_block > tiles)  # query_tile block
     return blocks_of.float().mm(seen_tile.float()) > 0

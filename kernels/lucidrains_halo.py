@@ -2,7 +2,8 @@
 
 It gathers windows of the map before it projects them, `(block + 2 halo)^2 / block^2` times the work: with the
 projections gone that is gone too, and the time is less than the layer's. What is gathered here is a map of
-keys and values; joining these, and cutting the queries into blocks, are our copies.
+keys and values; joining these, and cutting the queries into blocks, are our copies. Its forward also cuts
+that map into blocks, where its own would be half as wide: that copy stays in its time.
 """
 
 from functools import cache

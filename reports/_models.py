@@ -6,11 +6,10 @@ from typing import Any
 import pandas as pd
 from matplotlib.axes import Axes
 
-from halobench.report import colour, marker
+from halobench.report import AS_IS, colour, marker
 
 from ._rows import measured
 
-AS_IS = "as it is"  # a model without halo attention has no implementation to name
 TIMES = ("time_s", "time_low_s", "time_high_s")
 
 

@@ -68,7 +68,7 @@ def _published() -> pd.DataFrame:
 
 def _left_out(rows: pd.DataFrame, known: pd.DataFrame, places: Sequence[pd.DataFrame]) -> Iterator[str]:
     """Sentences that say how many measured cases are not shown, and why."""
-    unknown = int(rows["top1"].isna().sum())
+    unknown = int((~rows["model"].isin(_published()["model"])).sum())
     counts = {
         "at another image size than that of the published accuracy": len(rows) - unknown - len(known),
         "without a published accuracy": unknown,

@@ -7,13 +7,13 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from halobench.metrics import problem_columns
 from halobench.report import report
 
 from ._axes import FLOP, WIDTH, categories, finish, outer
 from ._rows import (
     BLOCK_HALO,
     MAP,
-    PANELS,
     Row,
     block_halo_name,
     block_halo_names,
@@ -35,8 +35,9 @@ def flops(frame: pd.DataFrame) -> Figure | str:
     rows = measured(frame, "attention").dropna(subset="flop_executed")
     if rows.empty:
         return "No case of attention has a count of executed operations.\n"
-    for name in PANELS:  # both borders are counted alike, directions in proportion: one of each says it
-        rows = rows[rows[name] == rows[name].min()]
+    rows = rows[rows["direction"] == rows["direction"].min()]  # directions are counted in proportion,
+    asked = [name for name in problem_columns(rows) if name != "border"]  # both borders alike
+    rows = rows.drop_duplicates([*asked, "implementation"]).assign(border=rows["border"].min())
     figure = Figure(figsize=(WIDTH, 4.6))
     left, right = figure.subplots(1, 2, sharey=True)
     maps, blocks = sweep(rows, MAP), sweep(rows, BLOCK_HALO)

@@ -10,10 +10,9 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from halobench import text
 from halobench.metrics import problem_columns
-from halobench.report import colour, ordered, report
+from halobench.report import AS_IS, colour, ordered, report
 
 from ._axes import WIDTH, plain_numbers
-from ._models import AS_IS
 from ._rows import Row, asked, said
 
 TITLE = "Every sample of the largest problem that most implementations were measured on"

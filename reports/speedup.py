@@ -40,7 +40,8 @@ def _speedups(rows: pd.DataFrame) -> str:
         for group in problems
     ]
     means, count = _means(problems, names)
-    lines.append(["**geometric mean**", *[""] * len(shown), *(text.ratio(mean) for mean in means)])
+    if count:
+        lines.append(["**geometric mean**", *[""] * len(shown), *(text.ratio(mean) for mean in means)])
     return (
         f"the time of `{BASELINE}` over that of the others, the fastest in bold; where `{BASELINE}` was not "
         f"measured, the time itself. The geometric mean is over {count} of {len(problems)} problems, those "
@@ -71,7 +72,9 @@ def _means(problems: list[pd.DataFrame], names: list[str]) -> tuple[list[float],
     factors = pd.DataFrame([group.set_index("implementation")["speedup"] for group in problems])
     counts = factors.notna().sum()
     factors = factors.loc[:, counts > counts.max() / 2].dropna()
-    means = np.exp(np.log(factors).mean()) if len(factors) else pd.Series(dtype=float)
+    if factors.empty:
+        return [], 0
+    means = np.exp(np.log(factors).mean())
     return [float(means.get(name, np.nan)) for name in names], len(factors)
 
 

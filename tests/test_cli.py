@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from cases import attention_record
 
-from halobench import cli, execute, spec
+from halobench import cli, execute, report, spec
 from halobench.record import BAD, SEVERITY
 from halobench.spec import Spec
 from halobench.store import Store
@@ -312,3 +312,23 @@ def test_runs_of_different_machines_are_not_joined(halobench, tmp_path):
     assert (code, err.count("\n")) == (2, 1)
     assert "can not be joined: cpu was one, now another" in err
     assert not (tmp_path / "both").exists()
+
+
+def test_a_report_that_breaks_leaves_the_others_and_says_so(halobench, stored, monkeypatch):
+    def broken(frame):
+        return frame["colour"]
+
+    monkeypatch.setitem(report.REPORTS._entries, "broken", broken)
+    folder = stored(attention_record())
+    code, _, err = halobench(f"report {folder}")
+    assert (code, "KeyError: 'colour'" in err) == (0, True)
+    page = (folder / "report.html").read_text(encoding="utf-8")
+    assert "This report failed: KeyError" in page
+    assert "report-speedup" in page
+
+
+def test_runs_are_not_joined_into_one_of_them(halobench, stored):
+    folder = stored(attention_record())
+    code, _, err = halobench(f"report {folder} {folder} --out {folder}")
+    assert code == 2
+    assert "is one of the runs that are joined: --out must name another folder" in err

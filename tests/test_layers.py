@@ -7,7 +7,7 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 LAYERS = [
-    {"registry", "plugins", "problem", "clock", "text", "stats", "published", "files"},
+    {"registry", "plugins", "problem", "clock", "text", "stats", "published", "files", "toolchain"},
     {"attention", "record", "metrics", "report", "hard"},
     {"oracle", "layer", "store", "probes", "environment", "summary"},
     {"ceiling_kernels"},

@@ -103,3 +103,9 @@ def test_bytes_per_element_are_torchs():
     for name in ("float32", "float16", "bfloat16", "float64"):
         problem = Problem(height=1, width=1, block=1, halo=0, dim_qk=1, dim_v=1, dtype=name)
         assert problem.min_bytes() == 4 * getattr(torch, name).itemsize
+
+
+def test_a_scale_that_is_the_default_is_no_other_problem():
+    assert Problem(height=4, width=4, block=2, halo=1, dim_qk=16, scale=0.25) == Problem(
+        height=4, width=4, block=2, halo=1, dim_qk=16
+    )

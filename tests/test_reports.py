@@ -198,12 +198,14 @@ def test_models_shows_cost_and_published_accuracy():
         "models",
         model_record("halonet_h7", "original", samples=(0.5,), image_size=600),
         model_record("halonet_h0", ""),
+        model_record("halonet_h0", "", image_size=256),
     )
     assert table.splitlines()[2:] == [
         "| model | implementation | direction | image [px] | batch | time | images/s | peak memory "
         "| operations | parameters | top-1 |",
         "| :-- | :-- | :-- | --: | --: | --: | --: | --: | --: | --: | --: |",
-        "| halonet_h0 | - | inference | 128 | 2 | 200 ms ±0.0% | 10 | 64 MiB | 1 GFLOP | 5.49 M | 77.9%† |",
+        "| halonet_h0 | - | inference | 128 | 2 | 200 ms ±0.0% | 10 | 64 MiB | 1 GFLOP | 5.49 M | - |",
+        "| halonet_h0 | - | inference | 256 | 2 | 200 ms ±0.0% | 10 | 64 MiB | 1 GFLOP | 5.49 M | 77.9%† |",
         "| halonet_h7 | original | inference | 600 | 2 | 500 ms | 4 | 64 MiB | 1 GFLOP | 5.49 M | 84.9% |",
     ]
 
@@ -272,3 +274,15 @@ def test_reports_say_so_when_nothing_is_published(monkeypatch):
             REPORTS[name].__globals__, "published", lambda: pd.DataFrame(published().iloc[:0])
         )
         assert shown(name).startswith("There are no published")
+
+
+def test_of_an_interrupted_run_no_other_kind_is_left(tmp_path):
+    report.save("ratios", "No case.\n", tmp_path)
+    report.save("ratios", Figure(), tmp_path)
+    assert sorted(path.name for path in tmp_path.rglob("*.*")) == ["ratios.png", "ratios.svg"]
+
+
+def test_an_unknown_implementation_looks_like_no_known_one():
+    looks = {(report.colour(name), report.marker(name)) for name in report.COLOURS}
+    for name in ("tile_loop", "mine", "fused", "halo2"):
+        assert (report.colour(name), report.marker(name)) not in looks

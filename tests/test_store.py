@@ -130,3 +130,13 @@ def test_a_wrong_replicate_weighs_more_than_one_that_took_too_long():
 def test_a_case_that_a_later_run_did_not_reach_keeps_its_measurement(full, tmp_path):
     Store.create(tmp_path / "later", [RECORDS[0].case])
     assert store.read([full.path.parent, tmp_path / "later"])["time_s"][0] == 2
+
+
+def test_of_joined_runs_a_later_failure_counts_and_the_run_is_named(tmp_path):
+    for name, record in {
+        "first": attention_record("a", samples=(1.0,)),
+        "second": attention_record("a", samples=(), status="wrong", reason="out is off"),
+    }.items():
+        Store.create(tmp_path / name, [record.case]).add(record)
+    (row,) = store.read([tmp_path / "first", tmp_path / "second"]).to_dict("records")
+    assert (row["status"], row["run"]) == ("wrong", "second")

@@ -41,9 +41,14 @@ def test_what_wins_most_problems_is_fastest():
     assert summary.sentence(frame_of(*records)).startswith("fastest here: sdpa_blocked, on 2 of 3 problems")
 
 
-def test_without_another_the_time_is_told():
+def test_without_another_the_time_is_told_and_nobody_wins():
     said = summary.sentence(frame_of(attention_record("sdpa_blocked", samples=(1.5e-3,))))
-    assert said.startswith("fastest here: sdpa_blocked, on 1 of 1 problems; 1.5 ms at 16x16")
+    assert said == "measured: sdpa_blocked/forward/2x4x16x16d16/b8h3/mask/none/float32/cpu2, 1.5 ms"
+
+
+def test_cases_that_ask_different_things_are_not_compared():
+    models = [model_record(name, "", samples=(0.1,)) for name in ("timm/resnet26t", "timm/resnet50")]
+    assert summary.sentence(frame_of(*models)) == "measured: 2 cases, no two on the same problem"
 
 
 def test_what_was_not_measured_wins_nothing():
@@ -61,11 +66,6 @@ def test_of_models_the_implementation_inside_is_told():
         "fastest here: haloed_chunked, on 1 of 1 problems; 4x over haloed_blocked "
         "at halonet_h0, 128 px, batch 2, float32, inference, cpu, 2 threads"
     )
-
-
-def test_a_model_without_halo_attention_has_its_own_name():
-    said = summary.sentence(frame_of(model_record("timm/resnet50", "")))
-    assert said.startswith("fastest here: timm/resnet50, on 1 of 1 problems; 200 ms at timm/resnet50, 128 px")
 
 
 def test_a_model_that_nothing_competes_with_wins_nothing():

@@ -105,3 +105,24 @@ def test_an_unknown_implementation_changes_nothing():
     with pytest.raises(KeyError, match=r"nobodys.*haloed_blocked"):
         use(model, "nobodys")
     assert not any("implementation" in vars(layer) for layer in model.modules())
+
+
+@pytest.mark.parametrize("implementation", ["haloed_blocked", "haloed_chunked", "sdpa_blocked", "auto"])
+def test_a_swapped_network_compiles_without_a_break(implementation):
+    torch.manual_seed(3)
+    layers = [HaloAttn(16, stride=stride, num_heads=2, block_size=4, halo_size=1) for stride in (1, 2)]
+    model, x = torch.nn.Sequential(*layers), torch.randn(2, 16, 8, 8)
+    expected = model(x)
+    compiled = torch.compile(use(model, implementation), fullgraph=True, backend="eager")
+    torch.testing.assert_close(compiled(x), expected, rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_under_autocast_the_tables_follow_the_queries(dtype):
+    torch.manual_seed(3)
+    layer, x = HaloAttn(16, num_heads=2, block_size=4, halo_size=1), torch.randn(2, 16, 8, 8)
+    expected = layer(x)
+    with torch.autocast("cpu", dtype):
+        out = use(layer, "haloed_blocked")(x)
+    assert out.dtype == dtype
+    torch.testing.assert_close(out.float(), expected, rtol=0.05, atol=0.05)

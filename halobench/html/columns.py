@@ -43,7 +43,7 @@ class Column:
     shown: bool
 
 
-def data(frame: pd.DataFrame, settings: RunTable) -> dict[str, Any]:
+def data(frame: pd.DataFrame, settings: Mapping[str, RunTable]) -> dict[str, Any]:
     """What the script reads: columns that hold anything, a list a case, units, and colours."""
     rows = _derived(frame, settings)
     names = [name for name in rows.columns if name != RAW and _says_anything(rows[name])]
@@ -57,7 +57,7 @@ def data(frame: pd.DataFrame, settings: RunTable) -> dict[str, Any]:
     }
 
 
-def _derived(frame: pd.DataFrame, settings: RunTable) -> pd.DataFrame:
+def _derived(frame: pd.DataFrame, settings: Mapping[str, RunTable]) -> pd.DataFrame:
     """With what follows from the other columns and is read better than they are."""
     rows = frame.copy()
     records = frame.to_dict("records")
@@ -66,7 +66,8 @@ def _derived(frame: pd.DataFrame, settings: RunTable) -> pd.DataFrame:
     rows.insert(rows.columns.get_loc("time_s") + 1, "spread", spread)
     prose = [rows.pop(name) for name in PROSE]
     return rows.assign(
-        **{str(words.name): words for words in prose}, command=[command(row, settings) for row in records]
+        **{str(words.name): words for words in prose},
+        command=[command(row, settings.get(row.get("run", ""), RunTable())) for row in records],
     )
 
 

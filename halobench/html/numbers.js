@@ -4,7 +4,7 @@ const NOTHING = "-";
 
 const READ = {
   word: (value) => String(value),
-  resolution: (value) => value,
+  resolution: (value) => String(value),
   number: three,
   seconds: (value) => prefixed(value, DATA.units.seconds),
   bytes: (value) => prefixed(value, DATA.units.bytes),
@@ -33,7 +33,8 @@ function three(value) {
 }
 
 function prefixed(value, units) {
-  const rounded = Math.abs(Number(value.toPrecision(3))); // or 999.9 µs would be 1000 µs
+  const size = Math.abs(value);
+  const rounded = Math.max(size, Number(size.toPrecision(3))); // or 999.9 µs would be 1000 µs
   const [unit, scale] = units.find((entry) => rounded >= entry[1]) ?? units.at(-1);
   return `${three(value / scale)} ${unit}`.trimEnd();
 }

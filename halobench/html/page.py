@@ -59,11 +59,11 @@ def page(  # noqa: PLR0913  what there is to show
     environments: Mapping[str, Mapping[str, Any]],
     title: str,
     headline: str = "",
-    settings: RunTable | None = None,
+    settings: Mapping[str, RunTable] | None = None,
 ) -> str:
     """The frame has its metrics, `rendered` what each report shows of it; the headline stands on top.
 
-    `environments` are those of the runs, by name; with `settings` a case is repeated.
+    `environments` are those of the runs, by name; with its run's `settings` a case is repeated.
     """
     template = jinja2.Environment(
         autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
@@ -77,7 +77,7 @@ def page(  # noqa: PLR0913  what there is to show
         commands={name: environment.get("command") for name, environment in environments.items()},
         sections=[_section(name, rendered[name]) for name in sorted(rendered, key=_place)],
         environments={name: list(_flat(environment)) for name, environment in environments.items()},
-        data=data(frame, settings or RunTable()),
+        data=data(frame, settings or {}),
         style=Markup(_file("page.css")),
         script=Markup(script),
         digest=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode("ascii"),

@@ -95,7 +95,11 @@ function lines(marks, { x, colours }) {
   if (!isNumber(x) || !x.asked) return [];
   const varying = TOGETHER.find((names) => names.includes(x.name)) ?? [x.name];
   const fixed = DATA.columns.filter((column) => column.asked && !varying.includes(column.name));
-  const series = Map.groupBy(marks, ({ row }) => JSON.stringify(fixed.map((column) => row[column.name])));
+  const series = new Map();
+  for (const mark of marks) {
+    const key = JSON.stringify(fixed.map((column) => mark.row[column.name]));
+    series.set(key, [...(series.get(key) ?? []), mark]);
+  }
   return [...series.values()].filter((members) => members.length > 1).map((members) => shape("polyline", {
     class: "line",
     stroke: colours.of(members[0].row),

@@ -26,7 +26,8 @@ function ticks(column, values, log) {
   const units = DATA.units[column.kind] ?? [["", 1]];
   const [, unit] = units.find((entry) => high >= entry[1]) ?? units.at(-1);
   const ends = [low / unit, high / unit];
-  const found = log ? logTicks(...ends, column.kind === "bytes") : linearTicks(...ends);
+  const even = log ? logTicks(...ends, column.kind === "bytes") : [];
+  const found = even.length > 1 ? even : linearTicks(...ends);
   return found.map((value) => value * unit);
 }
 
