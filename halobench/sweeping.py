@@ -65,8 +65,8 @@ def sweep(spec: Spec, folder: Path, command: list[str]) -> int:
     """Measure all of it into a new folder."""
     missing = plugins.load_all(attention.GROUP)
     planned = plan(spec)
+    run_store = execute.start(folder, planned.cases, spec, command)  # a bad folder is said first, and alone
     _say_left_out(planned, missing)
-    run_store = execute.start(folder, planned.cases, spec, command)
     return _finish(run_store, spec.run, folder)
 
 

@@ -116,7 +116,7 @@ def test_what_most_come_for_stands_first(html):
     order = re.findall(r'<section id="(?:report-)?([^"]+)"', html)
     assert order[0] == "speedup"
     assert order.index("time_over_resolution") < order.index("models") < order.index("not_measured")
-    assert order[-4:] == ["published_sources", "explorer", "cases", "environment"]
+    assert order[-4:] == ["explorer", "cases", "published_sources", "environment"]
 
 
 def test_the_top_says_where_it_was_measured_and_how_to_do_it_again(html):

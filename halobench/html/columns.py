@@ -52,7 +52,9 @@ def data(frame: pd.DataFrame, settings: Mapping[str, RunTable]) -> dict[str, Any
         "columns": [asdict(_column(rows, name, name in asked)) for name in names],
         "rows": [[_plain(row[name]) for name in names] for row in rows.to_dict("records")],
         "units": {kind: list(units.items()) for kind, units in UNITS.items()},
-        "colours": {name: report.colour(name) for name in report.ordered(rows["implementation"]) if name},
+        "colours": {
+            name: report.colour(name or report.AS_IS) for name in report.ordered(rows["implementation"])
+        },
         "palette": list(report.COLOURS.values()),
     }
 

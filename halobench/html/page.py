@@ -31,6 +31,7 @@ FIRST = (  # of the reports, what most readers come for; the others follow in th
     "peers",
     "not_measured",
 )
+LAST = ("published_sources",)  # long, and only looked things up in: behind the table of all cases
 SCRIPTS = (
     "cases.js",
     "numbers.js",
@@ -75,7 +76,10 @@ def page(  # noqa: PLR0913  what there is to show
         headline=headline,
         runs={name: list(_where(environment)) for name, environment in environments.items()},
         commands={name: environment.get("command") for name, environment in environments.items()},
-        sections=[_section(name, rendered[name]) for name in sorted(rendered, key=_place)],
+        sections=[
+            _section(name, rendered[name]) for name in sorted(rendered, key=_place) if name not in LAST
+        ],
+        sources=[_section(name, rendered[name]) for name in LAST if name in rendered],
         environments={name: list(_flat(environment)) for name, environment in environments.items()},
         data=data(frame, settings or {}),
         style=Markup(_file("page.css")),
