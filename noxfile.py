@@ -23,6 +23,7 @@ def types(session: nox.Session) -> None:
 def tests(session: nox.Session) -> None:
     """Everything that runs without a GPU."""
     session.run("pytest", "-m", "not gpu", *session.posargs)
+    session.run("pytest", "-m", "interpreted", *session.posargs, env={"TRITON_INTERPRET": "1"})
 
 
 @nox.session

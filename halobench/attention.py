@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -18,7 +19,26 @@ Position = tuple[Tensor, Tensor] | None  # tables of relative height and width: 
 Attend = Callable[[Tensor, Tensor, Tensor, Position, Problem], Tensor]
 WhyNot = Callable[[Problem, str, str], str | None]  # problem, device, direction -> a reason, or None
 Slots = Callable[[Problem], int]
+Kernels = Callable[[Problem], "list[Build]"]
 Adapt = Callable[[Tensor, Tensor, Tensor, Position, Problem], tuple[Tensor, ...]]
+
+
+@dataclass(frozen=True)
+class Build:
+    """A Triton kernel as it is launched for a problem, to be compiled for a GPU that is not here."""
+
+    kernel: str
+    function: Any  # decorated by triton.jit
+    types: dict[str, str]  # of every argument, in Triton's words
+    constants: dict[str, Any]
+    aligned: tuple[str, ...]  # pointers, and strides that are multiples of 16
+    options: dict[str, int]
+    inside: dict[str, Any]  # constants that differ where a window lies inside the map
+    trips: tuple[int, ...]  # of its loops over slots there
+
+
+def no_kernels(problem: Problem) -> list[Build]:
+    return []
 
 
 def runs_anywhere(problem: Problem, device: str, direction: str) -> str | None:
@@ -39,23 +59,25 @@ class Attention:
     slots: Slots = Problem.slots
     adapt: Adapt | None = None
     imports: tuple[str, ...] = ()  # modules of others that the first call imports; a sweep does it before
+    kernels: Kernels = no_kernels  # of Triton, forward and backward
 
 
 ATTENTIONS: Registry[Attention] = Registry("attention implementation")
 
 
-def attention(
+def attention(  # noqa: PLR0913  one keyword a field of the contract
     name: str,
     *,
     unsupported: WhyNot = runs_anywhere,
     slots: Slots = Problem.slots,
     adapt: Adapt | None = None,
     imports: tuple[str, ...] = (),
+    kernels: Kernels = no_kernels,
 ) -> Callable[[Attend], Attend]:
     """Register a function of queries, keys, values (axes `b h y x d`), position tables and the problem."""
 
     def register(attend: Attend) -> Attend:
-        ATTENTIONS.add(name, Attention(name, attend, unsupported, slots, adapt, imports))
+        ATTENTIONS.add(name, Attention(name, attend, unsupported, slots, adapt, imports, kernels))
         return attend
 
     return register

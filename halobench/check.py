@@ -132,13 +132,17 @@ def _results(given: Inputs, problem: Problem, chosen: list[Block], dtype: torch.
 def _bounds(
     given: Inputs, problem: Problem, chosen: list[Block], exact: dict[str, Tensor]
 ) -> dict[str, float]:
-    """A few times the error of the dense formula in the dtype; of float64 the oracle can not tell its own."""
+    """A few times the error of the dense formula in the dtype; of float64 the oracle can not tell its own.
+
+    Where that formula happens to have no error (one slot: what it subtracts is the same number), an
+    epsilon stands for it: another order of summing is as right.
+    """
     dtype = given.q.dtype
     if dtype == torch.float64:
         return dict.fromkeys(exact, FLOAT64)
     rounded = _results(given, problem, chosen, dtype)
     epsilon = torch.finfo(dtype).eps
-    return {name: SLACK * relative_error(rounded[name], exact[name]) + epsilon for name in exact}
+    return {name: SLACK * (relative_error(rounded[name], exact[name]) or epsilon) + epsilon for name in exact}
 
 
 def _only(x: Tensor, maps: tuple[slice, slice], chosen: list[Block], problem: Problem) -> Tensor:

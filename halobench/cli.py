@@ -181,6 +181,25 @@ def models(
 
 
 @app.command()
+def inspect(
+    implementation: Annotated[str, typer.Option(help="One with kernels of Triton.")] = "triton_fused",
+    problems: Annotated[
+        str, typer.Option(help="standard, or all: blocks of the paper's family too.")
+    ] = "standard",
+    target: Annotated[
+        str, typer.Option(metavar="A,B,…", help="Of sm_80, sm_90, sm_100, gfx942.")
+    ] = "sm_80,sm_90,sm_100,gfx942",
+    out: Annotated[
+        Path | None, typer.Option(metavar="FILE.csv", help="Write the table to a new file.")
+    ] = None,
+) -> int:
+    """Triton kernels compiled without a GPU: registers, spills, instructions; exit code 1 if any spills."""
+    from halobench import inspecting
+
+    return inspecting.show(implementation, problems, target.split(","), out)
+
+
+@app.command()
 def doctor() -> int:
     """Is this machine fit to measure? Exit code 1 if anything is bad."""
     from halobench import doctoring

@@ -22,7 +22,7 @@ NORMAL = 1e8  # values a second that one core draws for the inputs: measured 0.9
 NETWORK_S = 5.0  # to build it, count it, and to know what is right
 GRAPH_S = 40.0  # of torch.compile for a network; training has it twice, to be checked in eval mode
 
-COMPILED = {"haloed_compiled": 12.0, "flex_blocks": 12.0}  # seconds of torch.compile a direction
+COMPILED = {"haloed_compiled": 12.0, "flex_blocks": 12.0, "triton_fused": 4.0}  # seconds a direction
 UNSUPPORTED_S = 0.1
 
 

@@ -85,6 +85,13 @@ BAD_USE = {
     "compare into a file that is there": ("compare one another --out a_file", ["a_file exists already"]),
     "compare into nowhere": ("compare one another --out no/file.csv", ["no folder no"]),
     "a threshold in words": ("compare one another --threshold much", ["--threshold", "valid number"]),
+    "inspect a target": ("inspect --target sm_42", ["'sm_42'", "sm_80, sm_90"]),
+    "inspect problems": ("inspect --problems few", ["'few'", "standard, all"]),
+    "inspect what has no kernels": (
+        "inspect --implementation haloed_blocked",
+        ["haloed_blocked has no kernels of Triton"],
+    ),
+    "inspect into a file that is there": ("inspect --out a_file", ["a_file exists already"]),
     "models that nobody knows": ("models --model halonet_h9", ["'halonet_h9'", "halonet_h0, "]),
     "models into a file that is there": ("models --csv a_file", ["a_file exists already"]),
 }

@@ -1,0 +1,99 @@
+import importlib.metadata
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from halobench import inspecting, inspection
+from halobench.attention import ATTENTIONS
+from halobench.standard import FAMILY, STANDARD
+
+FINGERPRINT = pd.read_csv(Path(__file__).parent / "golden" / "kernels_sm_90.csv")
+PINNED = "3.8.0"  # of Triton: another compiler, other code
+TRIED = ["32x32 n8 d16 b8h3", "14x14 n8 d24 v72 b7h2"]  # the others take as long again
+LOOPS = """
+        /*0000*/                   LDG.E.128 R4, desc[UR4][R2.64] ;
+        /*0010*/                   HGMMA.64x64x16.F32.BF16 R24, gdesc[UR8], RZ, !UPT ;
+        /*0020*/              @!P0 MUFU.EX2 R8, R9 ;
+        /*0030*/              @P1  BRA 0x10 ;
+        /*0040*/                   FADD R1, R2, R3 ;
+        /*0050*/                   BRA 0x50 ;
+"""
+
+
+@pytest.fixture(scope="module")
+def compiled():
+    needed = importlib.metadata.version("triton")
+    if needed != PINNED:
+        pytest.skip(f"the fingerprint is of Triton {PINNED}, not {needed}")
+    code = f"""
+import json
+from halobench import inspection, standard
+chosen = {{title: standard.STANDARD[title] for title in {TRIED}}}
+for row in inspection.rows("triton_fused", chosen, "sm_90"):
+    print(json.dumps(row))
+"""
+    command, compiling = [sys.executable, "-c", code], inspection.compiling()
+    done = subprocess.run(command, env=compiling, capture_output=True, text=True, check=True)
+    return pd.DataFrame([json.loads(line) for line in done.stdout.splitlines()])
+
+
+@pytest.mark.slow
+def test_no_kernel_got_worse(compiled):
+    both = compiled.merge(FINGERPRINT, on=["kernel", "target", "problem"], suffixes=("", "_before"))
+    assert len(both) == 2 * len(TRIED)
+    for name in ("registers", "spills", "stack_bytes", "shared_bytes", "instructions", "cycles_issue"):
+        worse = both[both[name] > both[f"{name}_before"] * 1.01]
+        assert worse.empty, worse[["kernel", "problem", name, f"{name}_before"]]
+
+
+def test_the_fingerprint_has_every_standard_problem_and_no_spills():
+    assert set(FINGERPRINT["problem"]) == set(STANDARD)
+    assert not FINGERPRINT[["spills", "stack_bytes"]].any(axis=None)
+
+
+def test_what_loops_counts_as_often_as_it_runs(monkeypatch):
+    monkeypatch.setattr(inspection, "_dump", lambda *_: LOOPS)
+    cycles = inspection._cycles(inspection._code(b""), (3,), "sm_90")
+    assert cycles["cycles_issue"] == 3 * 3 + 3
+    assert cycles["cycles_mufu"] == 3 * 8
+    assert cycles["cycles_tensor"] == 3 * 64 * 64 * 16 / 4 / 512
+
+
+def test_an_opcode_is_of_one_class_at_most():
+    opcodes = [
+        "HGMMA.64x64x16.F32",
+        "MUFU.EX2",
+        "FADD.FTZ",
+        "STS.128",
+        "LDGSTS.E",
+        "BAR.SYNC",
+        "v_exp_f32_e32",
+    ]
+    found = inspection._classes(opcodes)
+    assert found == {"instructions": 7, "mufu": 2} | dict.fromkeys(
+        ("tensor", "float", "shared", "global", "barriers"), 1
+    )
+
+
+def test_every_kernel_of_every_problem_can_be_built():
+    for problem in (STANDARD | FAMILY).values():
+        builds = ATTENTIONS["triton_fused"].kernels(problem)
+        assert [build.kernel for build in builds] == ["forward", "backward"]
+        assert all(set(build.types) == set(build.function.arg_names) for build in builds)
+
+
+def test_what_does_not_compile_is_a_row_with_its_reason(monkeypatch):
+    monkeypatch.setattr(inspection, "measure", lambda *_: 1 / 0)
+    row = next(inspection.rows("triton_fused", STANDARD, "sm_90"))
+    assert row["reason"] == "ZeroDivisionError: division by zero"
+
+
+def test_a_spill_makes_the_exit_code_1(monkeypatch, capsys):
+    row = {"kernel": "forward", "target": "sm_90", "problem": "one", "spills": 3}
+    monkeypatch.setattr(inspecting, "_of_target", lambda *_: [row])
+    assert inspecting.show("triton_fused", "standard", ["sm_90"], None) == 1
+    assert "forward" in capsys.readouterr().out

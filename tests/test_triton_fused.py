@@ -1,0 +1,168 @@
+"""The kernels in Triton's interpreter, where float64 tells logic from rounding; `nox -s tests` sets it."""
+
+import os
+from dataclasses import replace
+
+import pytest
+import torch
+from networks import images, largest_difference, network, output_and_gradients
+from torch.autograd import gradcheck
+from torch.utils.checkpoint import checkpoint
+from torch.utils.flop_counter import FlopCounterMode
+
+from halobench import check, hard, oracle
+from halobench.attention import ATTENTIONS, halo_attention
+from halobench.models import use
+from halobench.problem import Problem
+
+INTERPRETED = os.environ.get("TRITON_INTERPRET") == "1"
+pytestmark = pytest.mark.interpreted
+needs_interpreter = pytest.mark.skipif(not INTERPRETED, reason="needs TRITON_INTERPRET=1")
+SLOW = ("many chunks", "chunks of rows, the last cut off")  # half a minute: `halobench check` has them
+IN_FLOAT32 = ("one position", "zero border", "cut-off blocks, zero border, stride", "wide values, odd block")
+SMALL = Problem(
+    height=5, width=7, block=4, halo=2, dim_qk=4, dim_v=3, border="zero", position="sum", dtype="float64"
+)
+
+
+def fused(q, k, v, *tables, problem=SMALL):
+    return ATTENTIONS["triton_fused"].attend(q, k, v, tables or None, problem)
+
+
+def verdict(problem):
+    given = oracle.inputs(problem)
+    return check.examine(ATTENTIONS["triton_fused"], problem, given, check.truth(problem, given))
+
+
+def leaves(problem):
+    return [x.requires_grad_() for x in oracle.inputs(problem).tensors.values()]
+
+
+@needs_interpreter
+@pytest.mark.parametrize("title", [title for title in hard.PROBLEMS if title not in SLOW])
+def test_output_and_gradients_are_exact_in_float64(title):
+    found = verdict(replace(hard.PROBLEMS[title], dtype="float64"))
+    assert found.right, found
+
+
+@needs_interpreter
+@pytest.mark.parametrize("dtype", ["float32", "float16"])
+@pytest.mark.parametrize("title", IN_FLOAT32)
+def test_output_and_gradients_are_as_good_as_the_dense_formula(title, dtype):
+    found = verdict(replace(hard.PROBLEMS[title], dtype=dtype))
+    assert found.right, found
+
+
+@needs_interpreter
+@pytest.mark.parametrize("block", [7, 10, 14, 16, 32])
+def test_blocks_of_any_size_are_right(block):
+    problem = Problem(height=4, width=block + 2, block=block, halo=1, dim_qk=8, dim_v=8, position="sum")
+    found = verdict(replace(problem, dtype="float64"))
+    assert found.right, found
+
+
+@needs_interpreter
+@pytest.mark.parametrize("scale", [0.0, -0.3, 1e-3])
+def test_a_scale_that_relative_logits_can_not_be_divided_by_is_right_too(scale):
+    found = verdict(replace(SMALL, scale=scale))
+    assert found.right, found
+
+
+@needs_interpreter
+def test_gradients_are_those_of_finite_differences():
+    problem = replace(SMALL, height=2, width=3, block=2, halo=1, dim_qk=2, dim_v=1, position="split")
+    assert gradcheck(lambda *given: fused(*given, problem=problem), leaves(problem), fast_mode=True)
+
+
+@needs_interpreter
+def test_offsets_of_64_bits_change_nothing(monkeypatch):
+    module = __import__("sys").modules[ATTENTIONS["triton_fused"].attend.__module__]
+    given = leaves(SMALL)
+    expected = torch.autograd.grad(fused(*given).sum(), given)
+    monkeypatch.setattr(module, "_wide", lambda *_: True)
+    assert all(map(torch.equal, torch.autograd.grad(fused(*given).sum(), given), expected))
+
+
+@needs_interpreter
+def test_maps_whose_offsets_pass_32_bits_are_read_where_they_are(monkeypatch):
+    """A map of 2 x 2 in a tensor that spans 2**32 elements; only what is touched takes memory."""
+    monkeypatch.setattr(torch.utils.deterministic, "fill_uninitialized_memory", False)
+    far = torch.empty(2**32 + 16, dtype=torch.float16)
+    q, k, v = (far[at:].as_strided((1, 1, 2, 2, 4), (0, 0, 2**32 - 64, 8, 1)).normal_() for at in (0, 4, 32))
+    problem = Problem(height=2, width=2, block=2, halo=0, dim_qk=4, dim_v=4, dtype="float16")
+    near = [x.contiguous() for x in (q, k, v)]
+    assert torch.equal(fused(q, k, v, problem=problem), fused(*near, problem=problem))
+
+
+@needs_interpreter
+@pytest.mark.parametrize("order", [(0, 2, 3, 1, 4), (0, 1, 4, 2, 3)], ids=["channels_last", "nchw"])
+def test_outputs_and_gradients_lie_in_memory_as_inputs_do(order):
+    q, k, v, *tables = (x.detach() for x in leaves(SMALL))
+    back = [order.index(axis) for axis in range(5)]
+    laid = [x.permute(order).contiguous().permute(back).requires_grad_() for x in (q, k, v)]
+    out = fused(*laid, *tables)
+    gradients = torch.autograd.grad(out.sum(), laid)
+    assert torch.equal(out, fused(q, k, v, *tables))
+    assert [x.permute(order).is_contiguous() for x in (out, *gradients)] == [True] * 4
+
+
+@needs_interpreter
+@pytest.mark.filterwarnings("ignore:The .grad attribute of a Tensor that is not a leaf:UserWarning")
+def test_torch_accepts_the_operator():
+    given = leaves(SMALL)
+    numbers = (4, 2, 1, True, False, 0.5, 1.0)
+    torch.library.opcheck(torch.ops.halobench.triton_fused.default, (*given, *numbers))
+
+
+@needs_interpreter
+def test_it_traces_and_exports_without_a_break():
+    class Layer(torch.nn.Module):
+        def forward(self, *given):
+            return halo_attention(*given[:3], 4, 2, position=given[3:], implementation="triton_fused") * 2
+
+    given = leaves(SMALL)
+    expected = Layer()(*given)
+    assert torch.equal(torch.compile(Layer(), fullgraph=True, backend="aot_eager")(*given), expected)
+    assert torch.equal(torch.export.export(Layer(), tuple(given)).module()(*given), expected)
+
+
+@needs_interpreter
+def test_checkpoints_give_the_same_gradients_and_a_second_gradient_is_refused():
+    given = leaves(SMALL)
+    expected = torch.autograd.grad(fused(*given).square().sum(), given)
+    again = torch.autograd.grad(checkpoint(fused, *given, use_reentrant=False).square().sum(), given)
+    assert all(map(torch.equal, again, expected))
+    first = torch.autograd.grad(fused(*given).square().sum(), given, create_graph=True)
+    with pytest.raises(RuntimeError, match="triton_fused_backward"):
+        torch.autograd.grad(first[0].sum(), given[0])
+
+
+@needs_interpreter
+def test_torch_counts_the_operations_that_the_problem_asks_for():
+    given = leaves(SMALL)
+    with FlopCounterMode(display=False) as counter:
+        fused(*given).sum().backward()
+    assert counter.get_total_flops() == SMALL.flop("forward_backward")
+
+
+@needs_interpreter
+def test_an_empty_batch_is_empty_and_its_gradients_are_zero():
+    given = leaves(replace(SMALL, batch=0))
+    out = fused(*given, problem=replace(SMALL, batch=0))
+    assert out.shape[0] == 0
+    assert not any(x.any() for x in torch.autograd.grad(out.sum(), given))
+
+
+@needs_interpreter
+def test_a_network_of_timm_is_the_same_with_it_inside():
+    model, x = network("halonet26t"), images("halonet26t")
+    expected = output_and_gradients(model, x)
+    found = output_and_gradients(use(model, "triton_fused"), x)
+    assert largest_difference(found, expected) < 1e-10
+
+
+@pytest.mark.skipif(INTERPRETED, reason="with TRITON_INTERPRET=1 it runs")
+def test_without_a_gpu_it_says_what_it_needs():
+    q = torch.zeros(1, 1, 4, 4, 8)
+    with pytest.raises(ValueError, match="triton_fused can not do this: needs a GPU"):
+        halo_attention(q, q, q, 4, 1, implementation="triton_fused")
