@@ -41,7 +41,7 @@ SHOWN = {
 
 
 def show(implementation: str, chosen: str, targets: Sequence[str], out: Path | None) -> int:
-    """Print a table; 1 if a kernel spills for NVIDIA's targets or does not compile for one."""
+    """Print a table; 1 if a kernel spills or does not compile for a target."""
     for target in targets:
         if target not in TARGETS:
             raise ValueError(f"target: {target!r} must be one of {', '.join(TARGETS)}")

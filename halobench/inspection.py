@@ -36,6 +36,7 @@ CLASSES = {  # of instructions: NVIDIA's, AMD's
 LOCAL = r"LDL|STL"  # in NVIDIA's code, what does not fit into registers
 # Cycles that a scheduler's share of a unit is busy with an instruction; multiply-adds of products a cycle.
 BUSY = {"mufu": 8.0, "float": 1.0, "shared": 4.0, "global": 4.0}
+SCHEDULERS = 4  # of a multiprocessor, each with its share of the units
 PRODUCTS = {"sm_80": 256.0, "sm_90": 512.0}
 INSTRUCTION = re.compile(r"\s+/\*([0-9a-f]{4,5})\*/\s+(?:@!?U?P\w+\s+)?([A-Z][A-Z0-9_.x]*)(.*)")
 
@@ -63,7 +64,10 @@ def measure(build: Build, target: str) -> Row:
     if target not in PRODUCTS:
         return row
     inside = _compiled(build, build.constants | build.inside, target)
-    return row | _cycles(_code(inside.asm["cubin"]), build.trips, target)
+    cycles = _cycles(_code(inside.asm["cubin"]), build.trips, target)
+    share = build.options["num_warps"] / SCHEDULERS
+    binds = max(cycles, key=lambda unit: cycles[unit])
+    return row | {f"cycles_{unit}": round(share * n) for unit, n in cycles.items()} | {"binds": binds}
 
 
 def _compiled(build: Build, constants: dict[str, Any], target: str) -> Any:
@@ -123,8 +127,8 @@ def _is(pattern: str, opcode: str) -> bool:
     return re.fullmatch(rf"(?:{pattern})(?:\..*|_e32|_e64)?", opcode) is not None
 
 
-def _cycles(code: list[tuple[int, str, str]], trips: Sequence[int], target: str) -> Row:
-    """Cycles that each unit of a scheduler is busy with one warp's share of a program, at least.
+def _cycles(code: list[tuple[int, str, str]], trips: Sequence[int], target: str) -> dict[str, float]:
+    """Cycles that each unit of a scheduler is busy with a warp, at least.
 
     Loops with products are those over the slots, and run as often as `trips` says; other code runs once.
     """
@@ -139,15 +143,14 @@ def _cycles(code: list[tuple[int, str, str]], trips: Sequence[int], target: str)
         if any(loop[0] <= at <= loop[1] and _is(CLASSES["tensor"], op) for at, op, _ in code)
     ]
     times = dict(zip(multiply, trips, strict=True))
-    busy: Counter[str] = Counter()
+    busy: dict[str, float] = dict.fromkeys(("issue", "tensor", *BUSY), 0.0)
     for at, opcode, _ in code:
         runs = next((n for (first, last), n in times.items() if first <= at <= last), 1)
         busy["issue"] += runs
-        busy["tensor"] += runs * _products(opcode, target)  # type: ignore[assignment]
+        busy["tensor"] += runs * _products(opcode, target)
         for name, cycles in BUSY.items():
-            busy[name] += runs * cycles * _is(CLASSES[name], opcode)  # type: ignore[assignment]
-    binding = max(busy, key=lambda name: busy[name])
-    return {f"cycles_{name}": round(n) for name, n in busy.items()} | {"binds": binding}
+            busy[name] += runs * cycles * _is(CLASSES[name], opcode)
+    return dict(busy)
 
 
 def _products(opcode: str, target: str) -> float:

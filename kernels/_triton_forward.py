@@ -102,7 +102,7 @@ def halo_fwd(  # type: ignore[no-untyped-def]
     o_channel = o_v.to(tl.int64) * s_od if WIDE else o_v * s_od
     o_out = offsets(o_qy, s_oy, o_qx, s_ox, WIDE)[:, None] + o_channel[None, :]
     p_out += i_b * s_ob + i_head * s_on + i_qy.to(tl.int64) * s_oy + i_qx.to(tl.int64) * s_ox
-    b_out = (b_acc / b_sum[:, None]).to(p_out.dtype.element_ty)
+    b_out = (b_acc * (1.0 / b_sum)[:, None]).to(p_out.dtype.element_ty)
     tl.store(p_out + o_out, b_out, mask=m_q[:, None] & (o_v < DIM_V)[None, :])
     p_lse += ((i_b * HEADS + i_head) * QY + i_qy) * QX + i_qx
     tl.store(p_lse + o_qy * QX + o_qx, b_top + tl.log2(b_sum), mask=m_q)

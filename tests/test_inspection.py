@@ -58,9 +58,9 @@ def test_the_fingerprint_has_every_standard_problem_and_no_spills():
 def test_what_loops_counts_as_often_as_it_runs(monkeypatch):
     monkeypatch.setattr(inspection, "_dump", lambda *_: LOOPS)
     cycles = inspection._cycles(inspection._code(b""), (3,), "sm_90")
-    assert cycles["cycles_issue"] == 3 * 3 + 3
-    assert cycles["cycles_mufu"] == 3 * 8
-    assert cycles["cycles_tensor"] == 3 * 64 * 64 * 16 / 4 / 512
+    assert cycles["issue"] == 3 * 3 + 3
+    assert cycles["mufu"] == 3 * 8
+    assert cycles["tensor"] == 3 * 64 * 64 * 16 / 4 / 512
 
 
 def test_an_opcode_is_of_one_class_at_most():

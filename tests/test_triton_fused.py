@@ -5,13 +5,15 @@ from dataclasses import replace
 
 import pytest
 import torch
-from networks import images, largest_difference, network, output_and_gradients
+from networks import largest_difference, output_and_gradients
+from timm.layers.halo_attn import HaloAttn
 from torch.autograd import gradcheck
 from torch.utils.checkpoint import checkpoint
 from torch.utils.flop_counter import FlopCounterMode
 
 from halobench import check, hard, oracle
 from halobench.attention import ATTENTIONS, halo_attention
+from halobench.layer import HaloAttention
 from halobench.models import use
 from halobench.problem import Problem
 
@@ -19,7 +21,7 @@ INTERPRETED = os.environ.get("TRITON_INTERPRET") == "1"
 pytestmark = pytest.mark.interpreted
 needs_interpreter = pytest.mark.skipif(not INTERPRETED, reason="needs TRITON_INTERPRET=1")
 SLOW = ("many chunks", "chunks of rows, the last cut off")  # half a minute: `halobench check` has them
-IN_FLOAT32 = ("one position", "zero border", "cut-off blocks, zero border, stride", "wide values, odd block")
+IN_FLOAT32 = ("one position", "zero border", "stride 2, compact offsets", "wide values, odd block")
 SMALL = Problem(
     height=5, width=7, block=4, halo=2, dim_qk=4, dim_v=3, border="zero", position="sum", dtype="float64"
 )
@@ -154,11 +156,23 @@ def test_an_empty_batch_is_empty_and_its_gradients_are_zero():
 
 
 @needs_interpreter
-def test_a_network_of_timm_is_the_same_with_it_inside():
-    model, x = network("halonet26t"), images("halonet26t")
-    expected = output_and_gradients(model, x)
-    found = output_and_gradients(use(model, "triton_fused"), x)
-    assert largest_difference(found, expected) < 1e-10
+@pytest.mark.parametrize("stride", [1, 2])
+def test_layers_of_timm_are_the_same_with_it_inside(stride):
+    torch.manual_seed(3)
+    layer = HaloAttn(16, stride=stride, num_heads=2, block_size=4, halo_size=1).double()
+    x = torch.randn(2, 16, 8, 8, dtype=torch.float64)
+    expected = output_and_gradients(layer, x)
+    assert largest_difference(output_and_gradients(use(layer, "triton_fused"), x), expected) < 1e-12
+
+
+@needs_interpreter
+def test_autocast_gives_it_half_precision():
+    layer, x = (
+        HaloAttention(16, heads=2, block=4, halo=1, implementation="triton_fused"),
+        torch.randn(1, 16, 8, 8),
+    )
+    with torch.autocast("cpu", torch.float16):
+        assert layer(x).dtype == torch.float16
 
 
 @pytest.mark.skipif(INTERPRETED, reason="with TRITON_INTERPRET=1 it runs")
