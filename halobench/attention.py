@@ -19,7 +19,7 @@ Position = tuple[Tensor, Tensor] | None  # tables of relative height and width: 
 Attend = Callable[[Tensor, Tensor, Tensor, Position, Problem], Tensor]
 WhyNot = Callable[[Problem, str, str], str | None]  # problem, device, direction -> a reason, or None
 Slots = Callable[[Problem], int]
-Kernels = Callable[[Problem], "list[Build]"]
+Kernels = Callable[[Problem, str], "list[Build]"]  # problem, target
 Adapt = Callable[[Tensor, Tensor, Tensor, Position, Problem], tuple[Tensor, ...]]
 
 
@@ -34,10 +34,11 @@ class Build:
     aligned: tuple[str, ...]  # pointers, and strides that are multiples of 16
     options: dict[str, int]
     inside: dict[str, Any]  # constants that differ where a window lies inside the map
-    trips: tuple[int, ...]  # of its loops over slots there
+    trips: tuple[int, ...]  # of its loops there
+    heads: int = 1  # that a program computes, one after the other
 
 
-def no_kernels(problem: Problem) -> list[Build]:
+def no_kernels(problem: Problem, target: str) -> list[Build]:
     return []
 
 
@@ -59,7 +60,7 @@ class Attention:
     slots: Slots = Problem.slots
     adapt: Adapt | None = None
     imports: tuple[str, ...] = ()  # modules of others that the first call imports; a sweep does it before
-    kernels: Kernels = no_kernels  # of Triton, forward and backward
+    kernels: Kernels = no_kernels  # of Triton, forward and backward, as launched on a target
 
 
 ATTENTIONS: Registry[Attention] = Registry("attention implementation")

@@ -112,6 +112,9 @@ def sweep(
     timeout: Annotated[float | None, typer.Option(help="Seconds for all of a case.")] = None,
     replicates: Annotated[int | None, typer.Option(help="Processes a case, in interleaved rounds.")] = None,
     seed: Annotated[int | None, typer.Option(help="Of inputs and order.")] = None,
+    no_autotune: Annotated[
+        bool, typer.Option("--no-autotune", help="Kernels in their default configurations.")
+    ] = False,
 ) -> int:
     """Plan, check, measure, store and report."""
     given = {name: value for name, value in locals().items() if value is not None and value is not False}
@@ -121,6 +124,8 @@ def sweep(
     run: dict[str, Any] = {
         name: given[name] for name in ("seconds", "timeout", "replicates", "seed") if name in given
     }
+    if no_autotune:
+        run["autotune"] = False
     if resume is not None:
         if others := [name for name in given if name != "resume"]:
             raise ValueError(

@@ -51,7 +51,8 @@ def measure(run_store: Store, settings: RunTable, console: Console) -> None:
     plan = run_store.plan()
     worker.start(plan)
     with tempfile.TemporaryDirectory(prefix="halobench-") as truths:
-        each = Settings(seed=settings.seed, stop=Stop(seconds=settings.seconds), truths=Path(truths))
+        stop = Stop(seconds=settings.seconds)
+        each = Settings(seed=settings.seed, stop=stop, autotune=settings.autotune, truths=Path(truths))
         one = partial(worker.measure, settings=each, timeout=settings.timeout)
         records = run(plan, one, replicates=settings.replicates, seed=settings.seed, before=before)
         for record in watched(records, len(plan) * settings.replicates - len(before), console):

@@ -56,7 +56,9 @@ def show(implementation: str, chosen: str, targets: Sequence[str], out: Path | N
     screen.print(_table(table))
     for row in table.dropna(subset="reason").itertuples():
         screen.print(f"not compiled: {row.kernel}, {row.target}, {row.problem}: {row.reason}", soft_wrap=True)
-    screen.print("cycles: of a scheduler, for a program away from the borders, at least; the largest binds")
+    screen.print(
+        "cycles: of a scheduler, for a head of a block away from the borders, at least; the largest binds"
+    )
     return int(bool(table["reason"].notna().any() or (table["spills"] > 0).any()))
 
 

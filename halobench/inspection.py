@@ -12,6 +12,7 @@ import sys
 import tempfile
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
+from math import prod
 from pathlib import Path
 from typing import Any
 
@@ -46,7 +47,7 @@ Row = dict[str, Any]
 def rows(name: str, problems: dict[str, Problem], target: str) -> Iterator[Row]:
     """Of every kernel of an implementation on every problem; a kernel that does not compile says why."""
     for title, problem in problems.items():
-        for build in find(name).kernels(problem):
+        for build in find(name).kernels(problem, target):
             row = {"kernel": build.kernel, "target": target, "problem": title}
             try:
                 yield row | measure(build, target)
@@ -65,7 +66,7 @@ def measure(build: Build, target: str) -> Row:
         return row
     inside = _compiled(build, build.constants | build.inside, target)
     cycles = _cycles(_code(inside.asm["cubin"]), build.trips, target)
-    share = build.options["num_warps"] / SCHEDULERS
+    share = build.options["num_warps"] / SCHEDULERS / build.heads
     binds = max(cycles, key=lambda unit: cycles[unit])
     return row | {f"cycles_{unit}": round(share * n) for unit, n in cycles.items()} | {"binds": binds}
 
@@ -130,27 +131,32 @@ def _is(pattern: str, opcode: str) -> bool:
 def _cycles(code: list[tuple[int, str, str]], trips: Sequence[int], target: str) -> dict[str, float]:
     """Cycles that each unit of a scheduler is busy with a warp, at least.
 
-    Loops with products are those over the slots, and run as often as `trips` says; other code runs once.
+    Loops with products run as often as `trips` says, in the order in which they begin; other code runs
+    once, and what a compiler put out of line, for warps that do not stay together, never.
     """
-    loops = sorted(
-        (int(to[1], 16), at)
-        for at, opcode, rest in code
-        if opcode.startswith("BRA") and (to := re.search(r"0x([0-9a-f]+)", rest)) and int(to[1], 16) < at
-    )
-    multiply = [
-        loop
-        for loop in loops
-        if any(loop[0] <= at <= loop[1] and _is(CLASSES["tensor"], op) for at, op, _ in code)
-    ]
-    times = dict(zip(multiply, trips, strict=True))
+    targets = [(at, opcode, _address(rest)) for at, opcode, rest in code if opcode.startswith("BRA")]
+    line = min((to for _, opcode, to in targets if opcode == "BRA.DIV"), default=code[-1][0] + 1)
+    ends: dict[int, int] = {}  # of loops, by where they begin
+    for at, _, to in targets:
+        if to < at < line:
+            ends[to] = max(at, ends.get(to, 0))
+    products = [at for at, opcode, _ in code if _is(CLASSES["tensor"], opcode)]
+    loops = [loop for loop in sorted(ends.items()) if any(loop[0] <= at <= loop[1] for at in products)]
+    times = list(zip(loops, trips, strict=True))
     busy: dict[str, float] = dict.fromkeys(("issue", "tensor", *BUSY), 0.0)
     for at, opcode, _ in code:
-        runs = next((n for (first, last), n in times.items() if first <= at <= last), 1)
+        runs = int(at < line) * prod(n for (first, last), n in times if first <= at <= last)
         busy["issue"] += runs
         busy["tensor"] += runs * _products(opcode, target)
         for name, cycles in BUSY.items():
             busy[name] += runs * cycles * _is(CLASSES[name], opcode)
-    return dict(busy)
+    return busy
+
+
+def _address(operands: str) -> int:
+    """Where a branch leads; far below where that is not told."""
+    found = re.search(r"0x([0-9a-f]+)", operands)
+    return int(found[1], 16) if found else sys.maxsize
 
 
 def _products(opcode: str, target: str) -> float:

@@ -14,6 +14,7 @@ from typing import Any, Protocol, TypeVar, cast
 
 import torch
 
+from halobench import clock, tuning
 from halobench.check import Verdict
 from halobench.clock import Call
 from halobench.problem import Case
@@ -29,6 +30,7 @@ class Settings:
 
     seed: int = 0
     stop: Stop = field(default_factory=Stop)
+    autotune: bool = True  # or every kernel in its default configuration
     truths: Path | None = None  # a folder where cases of one problem share what they are compared with
 
 
@@ -65,6 +67,12 @@ def shared(settings: Settings, name: str, make: Callable[[], T]) -> T:
         torch.save(make(), path.with_suffix(".part"))
         os.replace(path.with_suffix(".part"), path)
     return cast(T, torch.load(path, weights_only=False))  # our own file, of this very run
+
+
+def first_call(call: Call, device: str) -> float:
+    """Seconds that a call takes, less those of trials of configurations in it."""
+    before = tuning.spent()
+    return clock.timed(call, device) - (tuning.spent() - before)
 
 
 def workload(case: Case) -> Workload:

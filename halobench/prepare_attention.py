@@ -6,12 +6,12 @@ from functools import partial
 import torch
 from torch import Tensor
 
-from halobench import check, clock, oracle
+from halobench import check, oracle
 from halobench.attention import find
 from halobench.check import Truth, Verdict
 from halobench.clock import Call
 from halobench.oracle import Inputs
-from halobench.prepare import Ready, Settings, shared
+from halobench.prepare import Ready, Settings, first_call, shared
 from halobench.problem import AttentionCase, Problem
 from halobench.record import Work
 
@@ -35,9 +35,7 @@ def prepare(case: AttentionCase, settings: Settings) -> Ready:
     def first() -> tuple[float, Verdict]:
         results: dict[str, Tensor] = {}
         grad_out = known.grad_out if backward else None
-        seconds = clock.timed(
-            lambda: results.update(check.run(attend, problem, given, grad_out)), case.device
-        )
+        seconds = first_call(lambda: results.update(check.run(attend, problem, given, grad_out)), case.device)
         return seconds, check.judge(results, problem, given, known)
 
     def call() -> object:

@@ -8,12 +8,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from halobench import check, clock, toolchain
+from halobench import check, toolchain
 from halobench.attention import find
 from halobench.check import SLACK, Verdict
 from halobench.models import counting, zoo
 from halobench.models.swap import AS_PUBLISHED
-from halobench.prepare import Ready, Settings, shared
+from halobench.prepare import Ready, Settings, first_call, shared
 from halobench.problem import ModelCase
 from halobench.record import Work
 
@@ -56,11 +56,11 @@ def prepare(case: ModelCase, settings: Settings) -> Ready:
     def first() -> tuple[float, Verdict | None]:
         model.eval()
         logits: list[Tensor] = []
-        seconds = clock.timed(lambda: logits.append(_inference(model, images)()), case.device)
+        seconds = first_call(lambda: logits.append(_inference(model, images)()), case.device)
         verdict = _verdict(logits[0], case, settings)
         if case.direction == "training":
             model.train()
-            seconds = clock.timed(call, case.device)
+            seconds = first_call(call, case.device)
         return seconds, verdict
 
     return Ready(call, first)

@@ -1,6 +1,6 @@
 """What one measurement left behind, as it is stored.
 
-Schema history: 1, the first; 2, `samples_adapt`, and `mode` of a model case.
+Schema history: 1, the first; 2, `samples_adapt`, and `mode` of a model case; 3, `tune_s` and `config`.
 """
 
 from dataclasses import dataclass, field
@@ -8,7 +8,7 @@ from typing import Literal
 
 from halobench.problem import Case
 
-SCHEMA = 2
+SCHEMA = 3
 Status = Literal["ok", "wrong", "unsupported", "oom", "timeout", "crashed", "failed", "implausible", "pruned"]
 SEVERITY = ("ok", "pruned", "unsupported", "implausible", "oom", "timeout", "failed", "crashed", "wrong")
 BAD = ("wrong", "crashed", "failed")  # something is broken: `sweep` exits with 1
@@ -37,7 +37,9 @@ class Record:
     samples_hot: tuple[float, ...] = ()  # on a GPU back to back
     samples_host: tuple[float, ...] = ()  # until the call returned
     samples_adapt: tuple[float, ...] = ()  # of what a wrapper does to the inputs of others' code
-    compile_s: float | None = None  # the first call less a steady one
+    compile_s: float | None = None  # the first call less a steady one and less `tune_s`
+    tune_s: float | None = None  # of trials of configurations, before anything else was timed
+    config: str = ""  # of kernels that can be built in several ways
     peak_bytes: int | None = None  # most live bytes of a call beyond its inputs
     reserved_bytes: int | None = None  # what the allocator held at most
     work: Work = field(default_factory=Work)

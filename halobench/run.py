@@ -4,13 +4,14 @@ import dataclasses
 import random
 import time
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import nullcontext
 from functools import partial
 from itertools import groupby
 from statistics import median
 
 import torch
 
-from halobench import clock, probes
+from halobench import clock, probes, tuning
 from halobench.clock import Call, Clock, Sample
 from halobench.prepare import Settings, workload
 from halobench.problem import AttentionCase, Case
@@ -76,7 +77,8 @@ def measure(case: Case, settings: Settings, clocks: Clocks | None = None) -> Rec
         if reason := workload(case).unsupported(case):
             return record(status="unsupported", reason=reason)
         work = workload(case).work(case)
-        return _measure(case, settings, clocks or clock.clocks(case.device), work)
+        with nullcontext() if settings.autotune else tuning.defaults():
+            return _measure(case, settings, clocks or clock.clocks(case.device), work)
     except Exception as error:  # one broken case must not end the sweep
         reason = f"{type(error).__name__}: {error}".splitlines()[0]
         short = isinstance(error, MemoryError) or any(words in str(error) for words in OUT_OF_MEMORY)
@@ -86,7 +88,8 @@ def measure(case: Case, settings: Settings, clocks: Clocks | None = None) -> Rec
 def _measure(case: Case, settings: Settings, clocks: Clocks, work: Work) -> Record:
     record = partial(Record, case=case, work=work)
     ready = workload(case).prepare(case, settings)
-    first_s, verdict = ready.first()
+    with tuning.autotune() as tuned:
+        first_s, verdict = ready.first()
     error = None if verdict is None else verdict.error
     if verdict is not None and not verdict.right:
         return record(status="wrong", reason=str(verdict), error=error)
@@ -106,6 +109,8 @@ def _measure(case: Case, settings: Settings, clocks: Clocks, work: Work) -> Reco
         samples_host=tuple(sample.host_s for sample in cold),
         samples_adapt=tuple(sample.device_s for sample in adapt),
         compile_s=max(0.0, first_s - steady_s),
+        tune_s=tuned.seconds if tuned.used else None,
+        config=str(tuned),
         peak_bytes=memory.peak_bytes,
         reserved_bytes=memory.reserved_bytes,
         device_state="; ".join(state for state in (before, after) if state),

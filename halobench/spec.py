@@ -90,7 +90,10 @@ class ModelTable(Table):
 
 
 class RunTable(BaseModel):
-    """How to measure: `seconds` of samples a case, `timeout` for all of it, and so many `replicates`."""
+    """How to measure: `seconds` of samples a case, `timeout` for all of it, and so many `replicates`.
+
+    Without `autotune`, kernels run in their default configurations, whatever was found fastest before.
+    """
 
     model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
 
@@ -98,6 +101,7 @@ class RunTable(BaseModel):
     timeout: float = Field(default=120.0, gt=0, le=1e6)
     replicates: int = Field(default=1, ge=1)
     seed: int = Field(default=0, ge=0, lt=2**63)
+    autotune: bool = True
 
 
 class Spec(BaseModel):

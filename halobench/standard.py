@@ -6,7 +6,7 @@ from halobench.problem import Problem
 
 
 def _problem(size: int, heads: int, dim: int, **others: int) -> Problem:
-    fields: dict[str, Any] = {"block": 8, "halo": 3, "dim_v": dim} | others
+    fields: dict[str, Any] = {"batch": 64, "block": 8, "halo": 3, "dim_v": dim} | others
     return Problem(
         height=size,
         width=size,

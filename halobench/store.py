@@ -36,7 +36,18 @@ COLUMNS = [
     ),
     *("offset", "scale", "position_scale", "image_size", "mode", "status", "reason", "error"),
     *("time_s", "time_low_s", "time_high_s", "samples", "time_hot_s", "host_s", "adapt_s", "compile_s"),
-    *("peak_bytes", "reserved_bytes", "flop", "flop_executed", "min_bytes", "params", "top1", "device_state"),
+    "tune_s",
+    *(
+        "peak_bytes",
+        "reserved_bytes",
+        "flop",
+        "flop_executed",
+        "min_bytes",
+        "params",
+        "top1",
+        "config",
+        "device_state",
+    ),
     RAW,
 ]
 WORDS = {"case", "workload", "model", "implementation", "direction", "device", "dtype", "layout", "border"}
@@ -46,6 +57,7 @@ WORDS |= {
     "mode",
     "status",
     "reason",
+    "config",
     "device_state",
     RAW,
 }  # every other column is a number
@@ -197,6 +209,8 @@ def _row(case: Case, records: list[Record]) -> dict[str, Any]:
             "host_s": host.median,
             "adapt_s": adapt.median,
             "compile_s": last.compile_s,
+            "tune_s": last.tune_s,
+            "config": last.config,
             "peak_bytes": _largest(record.peak_bytes for record in records),
             "reserved_bytes": _largest(record.reserved_bytes for record in records),
             "top1": published.top1(case.model, case.image_size) if isinstance(case, ModelCase) else None,

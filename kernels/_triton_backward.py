@@ -19,11 +19,11 @@ from ._triton_parts import (
 
 @triton.jit  # type: ignore[untyped-decorator]
 def _step(  # type: ignore[no-untyped-def]
-    b_q, b_y, b_x, b_do, b_lse, b_delta, b_dq, b_dy, b_dx, p_k, p_v, p_eye, p_part_k, p_part_v, i_start,
-    n_slots, n_x, inverse, skip_y, skip_x, s_ky, s_kx, s_kd, s_vy, s_vx, s_vd,
+    b_q, b_y, b_x, b_do, b_lse, b_delta, b_dq, b_dy, b_dx, p_k, p_v, p_eye, p_unit, p_part_k, p_part_v,
+    i_start, n_slots, n_x, inverse, skip_y, skip_x, s_ky, s_kx, s_kd, s_vy, s_vx, s_vd,
     SIZE: tl.constexpr, MASKED: tl.constexpr, C: tl.constexpr, POSITION: tl.constexpr, DIM: tl.constexpr,
-    DIM_V: tl.constexpr, D: tl.constexpr, DV: tl.constexpr, ROWS: tl.constexpr, ACC: tl.constexpr,
-    PRECISION: tl.constexpr, WIDE: tl.constexpr,
+    DIM_V: tl.constexpr, D: tl.constexpr, DV: tl.constexpr, ROWS: tl.constexpr, LIVE: tl.constexpr,
+    ACC: tl.constexpr, PRECISION: tl.constexpr, WIDE: tl.constexpr,
 ):  # fmt: skip
     """Weights again, from the log-sum-exp; what this tile adds to the gradients of its keys and values."""
     o_n = i_start + tl.arange(0, SIZE)
@@ -40,7 +40,7 @@ def _step(  # type: ignore[no-untyped-def]
     b_ds = (b_p * (b_dp - b_delta[:, None])).to(b_q.dtype)
     b_dq = tl.dot(b_ds, b_k, b_dq, input_precision=PRECISION, out_dtype=ACC)
     if POSITION:
-        b_ey, b_ex = one_hot(p_eye, i_y, ROWS).to(b_q.dtype), one_hot(p_eye, i_x, ROWS).to(b_q.dtype)
+        b_ey, b_ex = one_hot(p_unit, i_y, ROWS, LIVE), one_hot(p_unit, i_x, ROWS, LIVE)
         b_dy = tl.dot(b_ds, b_ey, b_dy, input_precision=PRECISION, out_dtype=ACC)
         b_dx = tl.dot(b_ds, b_ex, b_dx, input_precision=PRECISION, out_dtype=ACC)
     b_dk = tl.dot(tl.trans(b_ds), b_q, input_precision=PRECISION, out_dtype=ACC)
@@ -54,19 +54,20 @@ def _step(  # type: ignore[no-untyped-def]
 
 @triton.jit  # type: ignore[untyped-decorator]
 def _to_table(  # type: ignore[no-untyped-def]
-    b_q, b_d, p_table, p_part, i_first, SIDE: tl.constexpr, OUTER: tl.constexpr, INNER: tl.constexpr,
+    b_q, b_d, p_table, p_unit, p_part, i_first, SIDE: tl.constexpr, OUTER: tl.constexpr, INNER: tl.constexpr,
     FIRST: tl.constexpr, DIM_REL: tl.constexpr, STEP: tl.constexpr, WINDOW: tl.constexpr, D: tl.constexpr,
     LIVE: tl.constexpr, ROWS: tl.constexpr, ACC: tl.constexpr, PRECISION: tl.constexpr,
 ):  # fmt: skip
     """From [query ROWS], `OUTER` x `INNER` queries: adds to a partial sum of a table's gradient, returns dq.
 
     What a query has in a row of its window belongs to the table's row of their distance: a product with
-    zeros and ones for each of the OUTER rows or columns of queries puts it there.
+    rows of the identity for each of the OUTER rows or columns of queries puts it there.
     """
     START: tl.constexpr = WINDOW - 1 - STEP * (SIDE - 1)  # the first row of the table that occurs
     o_outer, o_w, o_live, o_d = tl.arange(0, OUTER), tl.arange(0, ROWS), tl.arange(0, LIVE), tl.arange(0, D)
     o_row = o_w[None, :] + STEP * (SIDE - 1 - i_first - o_outer)[:, None]  # [OUTER ROWS]
-    b_skew = ((o_row[:, :, None] == o_live[None, None, :]) & (o_w < WINDOW)[None, :, None]).to(b_q.dtype)
+    o_row = tl.minimum(tl.maximum(o_row, 0), LIVE - 1)  # beyond the window or the tile, where there are zeros
+    b_skew = tl.load(p_unit + o_row[:, :, None] * LIVE + o_live[None, None, :])
     b_d = tl.reshape(b_d.to(b_q.dtype), [OUTER, INNER, ROWS])
     b_live = tl.dot(b_d, b_skew, input_precision=PRECISION, out_dtype=ACC).to(b_q.dtype)
     b_live = tl.reshape(b_live, [OUTER * INNER, LIVE])
@@ -80,7 +81,7 @@ def _to_table(  # type: ignore[no-untyped-def]
 
 @triton.jit  # type: ignore[untyped-decorator]
 def halo_bwd(  # type: ignore[no-untyped-def]
-    p_q, p_k, p_v, p_height, p_width, p_eye, p_out, p_lse, p_do, p_dq, p_part_k, p_part_v, p_part_r,
+    p_q, p_k, p_v, p_height, p_width, p_eye, p_unit, p_out, p_lse, p_do, p_dq, p_part_k, p_part_v, p_part_r,
     HEADS, Y, X, QY, QX, GRID_Y, GRID_X, SLOTS,
     s_qb, s_qn, s_qy, s_qx, s_qd, s_kb, s_kn, s_ky, s_kx, s_kd,
     s_vb, s_vn, s_vy, s_vx, s_vd, s_ob, s_on, s_oy, s_ox, s_od,
@@ -89,15 +90,17 @@ def halo_bwd(  # type: ignore[no-untyped-def]
     BLOCK: tl.constexpr, HALO: tl.constexpr, STRIDE: tl.constexpr, STEP: tl.constexpr, ZERO: tl.constexpr,
     POSITION: tl.constexpr, FIRST_X: tl.constexpr, DIM_REL: tl.constexpr, DIM: tl.constexpr,
     DIM_V: tl.constexpr, D: tl.constexpr, DV: tl.constexpr, ROWS: tl.constexpr, LIVE: tl.constexpr,
-    TY: tl.constexpr, TX: tl.constexpr, CHUNK: tl.constexpr, ACC: tl.constexpr, TABLE: tl.constexpr,
-    PRECISION: tl.constexpr, WIDE: tl.constexpr,
+    TY: tl.constexpr, TX: tl.constexpr, CHUNK: tl.constexpr, EACH: tl.constexpr, ACC: tl.constexpr,
+    TABLE: tl.constexpr, PRECISION: tl.constexpr, WIDE: tl.constexpr,
 ):  # fmt: skip
     SIDE: tl.constexpr = BLOCK // STRIDE
     WINDOW: tl.constexpr = BLOCK + 2 * HALO
     TILE: tl.constexpr = TY * TX
+    TILES: tl.constexpr = ((SIDE + TX - 1) // TX) * ((SIDE + TY - 1) // TY)
     i_program = tl.program_id(0)
-    i_b, i_head, i_by, i_bx, i_a, i_c = place(i_program, HEADS, GRID_Y, GRID_X, SIDE, TY, TX)
-    i_program = i_program.to(tl.int64)
+    i_b, i_head, i_by, i_bx, i_a, i_c = place(i_program, HEADS // EACH, GRID_Y, GRID_X, SIDE, TY, TX)
+    i_head *= EACH
+    i_part = (i_program // TILES * (EACH * TILES) + i_program % TILES).to(tl.int64)
     i_qy, i_qx = i_by * SIDE + i_a, i_bx * SIDE + i_c
     n_qy, n_qx = tl.minimum(SIDE - i_a, QY - i_qy), tl.minimum(SIDE - i_c, QX - i_qx)
     o_qy, o_qx = tl.arange(0, TILE) // TX, tl.arange(0, TILE) % TX
@@ -106,72 +109,83 @@ def halo_bwd(  # type: ignore[no-untyped-def]
     p_do += i_b * s_gb + i_head * s_gn + i_qy.to(tl.int64) * s_gy + i_qx.to(tl.int64) * s_gx
     p_out += i_b * s_ob + i_head * s_on + i_qy.to(tl.int64) * s_oy + i_qx.to(tl.int64) * s_ox
     p_lse += ((i_b * HEADS + i_head) * QY + i_qy) * QX + i_qx
-    b_q = rows(p_q, offsets(o_qy, s_qy, o_qx, s_qx, WIDE), s_qd, m_q, DIM, D, True, WIDE)  # [query D]
-    b_do = rows(p_do, offsets(o_qy, s_gy, o_qx, s_gx, WIDE), s_gd, m_q, DIM_V, DV, True, WIDE)  # [query DV]
-    b_out = rows(p_out, offsets(o_qy, s_oy, o_qx, s_ox, WIDE), s_od, m_q, DIM_V, DV, True, WIDE)  # [query DV]
-    b_delta = tl.sum(b_do.to(ACC) * b_out.to(ACC), 1)
-    b_lse = tl.load(p_lse + o_qy * QX + o_qx, mask=m_q, other=float("inf"))  # no weights beyond the queries
     o_y, n_y, skip_y = span(i_by, Y, BLOCK, HALO)
     o_x, n_x, skip_x = span(i_bx, X, BLOCK, HALO)
     n_slots, inverse = n_y * n_x, reciprocal(n_x)
     p_k += i_b * s_kb + i_head * s_kn + o_y.to(tl.int64) * s_ky + o_x.to(tl.int64) * s_kx
     p_v += i_b * s_vb + i_head * s_vn + o_y.to(tl.int64) * s_vy + o_x.to(tl.int64) * s_vx
-    p_part_k += i_program * SLOTS * DIM
-    p_part_v += i_program * SLOTS * DIM_V
-    b_y, b_x = b_q, b_q
-    if POSITION:
-        b_y, b_x = both_relative(
-            p_q, p_height, p_width, i_a, i_c, n_qy, n_qx, s_qy, s_qx, s_qd, REL, FIRST_X, DIM_REL, STEP,
-            WINDOW, TY, TX, D, DIM, ROWS, ACC, TABLE, PRECISION, WIDE,
-        )  # fmt: skip
-    b_dq = tl.zeros([TILE, D], ACC)
-    b_dy = tl.zeros([TILE, ROWS], ACC)
-    b_dx = tl.zeros([TILE, ROWS], ACC)
-    n_full = n_slots // CHUNK * CHUNK
-    for i_start in range(0, n_full, CHUNK):
-        b_dq, b_dy, b_dx = _step(
-            b_q, b_y, b_x, b_do, b_lse, b_delta, b_dq, b_dy, b_dx, p_k, p_v, p_eye, p_part_k, p_part_v,
-            i_start, n_slots, n_x, inverse, skip_y, skip_x, s_ky, s_kx, s_kd, s_vy, s_vx, s_vd,
-            CHUNK, False, C, POSITION, DIM, DIM_V, D, DV, ROWS, ACC, PRECISION, WIDE,
-        )  # fmt: skip
-    for i_start in range(n_full, n_slots, 16):
-        b_dq, b_dy, b_dx = _step(
-            b_q, b_y, b_x, b_do, b_lse, b_delta, b_dq, b_dy, b_dx, p_k, p_v, p_eye, p_part_k, p_part_v,
-            i_start, n_slots, n_x, inverse, skip_y, skip_x, s_ky, s_kx, s_kd, s_vy, s_vx, s_vd,
-            16, True, C, POSITION, DIM, DIM_V, D, DV, ROWS, ACC, PRECISION, WIDE,
-        )  # fmt: skip
-    b_dq *= SCALE
-    if POSITION:
-        if ZERO:
-            if n_slots < WINDOW * WINDOW:  # slots outside the map: dp is 0, so ds = -p delta
-                o_w = tl.arange(0, ROWS)
-                b_yf, b_xf = b_y.to(ACC), b_x.to(ACC)
-                m_y = (o_w >= skip_y) & (o_w < skip_y + n_y)
-                m_x = (o_w >= skip_x) & (o_w < skip_x + n_x)
-                b_r1, b_c1, b_top1 = factors(b_yf, b_xf, (o_w < WINDOW) & (m_y == 0), o_w < WINDOW, C)
-                b_r2, b_c2, b_top2 = factors(b_yf, b_xf, m_y, (o_w < WINDOW) & (m_x == 0), C)
-                b_1 = tl.exp2(b_top1 - b_lse) * b_delta
-                b_2 = tl.exp2(b_top2 - b_lse) * b_delta
-                b_dy -= b_r1 * (tl.sum(b_c1, 1) * b_1)[:, None] + b_r2 * (tl.sum(b_c2, 1) * b_2)[:, None]
-                b_dx -= b_c1 * (tl.sum(b_r1, 1) * b_1)[:, None] + b_c2 * (tl.sum(b_r2, 1) * b_2)[:, None]
-        p_part_r += i_program * (2 * (2 * WINDOW - 1) * DIM_REL)
-        b_more = _to_table(
-            b_q, b_dy, p_height, p_part_r, i_a, SIDE, TY, TX, 0, DIM_REL, STEP, WINDOW, D, LIVE, ROWS, ACC,
-            PRECISION,
-        )  # fmt: skip
-        b_qx = tl.reshape(tl.permute(tl.reshape(b_q, [TY, TX, D]), (1, 0, 2)), [TILE, D])
-        b_dx = tl.reshape(tl.permute(tl.reshape(b_dx, [TY, TX, ROWS]), (1, 0, 2)), [TILE, ROWS])
-        b_across = _to_table(
-            b_qx, b_dx, p_width, p_part_r + (2 * WINDOW - 1) * DIM_REL, i_c, SIDE, TX, TY, FIRST_X, DIM_REL,
-            STEP, WINDOW, D, LIVE, ROWS, ACC, PRECISION,
-        )  # fmt: skip
-        b_across = tl.reshape(tl.permute(tl.reshape(b_across, [TX, TY, D]), (1, 0, 2)), [TILE, D])
-        b_dq += (b_more + b_across) * POSITION_SCALE
-    o_d = tl.arange(0, D)
-    o_channel = o_d.to(tl.int64) * s_dd if WIDE else o_d * s_dd
-    o_dq = offsets(o_qy, s_dy, o_qx, s_dx, WIDE)[:, None] + o_channel[None, :]
+    p_part_k += i_part * SLOTS * DIM
+    p_part_v += i_part * SLOTS * DIM_V
     p_dq += i_b * s_db + i_head * s_dn + i_qy.to(tl.int64) * s_dy + i_qx.to(tl.int64) * s_dx
-    tl.store(p_dq + o_dq, b_dq.to(p_dq.dtype.element_ty), mask=m_q[:, None] & (o_d < DIM)[None, :])
+    p_part_r += i_part * (2 * (2 * WINDOW - 1) * DIM_REL)
+    n_full = n_slots // CHUNK * CHUNK
+    for _ in range(EACH):
+        b_q = rows(p_q, offsets(o_qy, s_qy, o_qx, s_qx, WIDE), s_qd, m_q, DIM, D, True, WIDE)  # [query D]
+        b_do = rows(p_do, offsets(o_qy, s_gy, o_qx, s_gx, WIDE), s_gd, m_q, DIM_V, DV, True, WIDE)
+        b_out = rows(p_out, offsets(o_qy, s_oy, o_qx, s_ox, WIDE), s_od, m_q, DIM_V, DV, True, WIDE)
+        b_delta = tl.sum(b_do.to(ACC) * b_out.to(ACC), 1)
+        b_lse = tl.load(p_lse + o_qy * QX + o_qx, mask=m_q, other=float("inf"))  # weights of 0 beyond
+        b_y, b_x = b_q, b_q
+        if POSITION:
+            b_y, b_x = both_relative(
+                p_q, p_height, p_width, i_a, i_c, n_qy, n_qx, s_qy, s_qx, s_qd, REL, FIRST_X, DIM_REL, STEP,
+                WINDOW, TY, TX, D, DIM, ROWS, ACC, TABLE, PRECISION, WIDE,
+            )  # fmt: skip
+        b_dq = tl.zeros([TILE, D], ACC)
+        b_dy = tl.zeros([TILE, ROWS], ACC)
+        b_dx = tl.zeros([TILE, ROWS], ACC)
+        for i_start in range(0, n_full, CHUNK):
+            b_dq, b_dy, b_dx = _step(
+                b_q, b_y, b_x, b_do, b_lse, b_delta, b_dq, b_dy, b_dx, p_k, p_v, p_eye, p_unit, p_part_k,
+                p_part_v, i_start, n_slots, n_x, inverse, skip_y, skip_x, s_ky, s_kx, s_kd, s_vy, s_vx, s_vd,
+                CHUNK, False, C, POSITION, DIM, DIM_V, D, DV, ROWS, LIVE, ACC, PRECISION, WIDE,
+            )  # fmt: skip
+        for i_start in range(n_full, n_slots, 16):
+            b_dq, b_dy, b_dx = _step(
+                b_q, b_y, b_x, b_do, b_lse, b_delta, b_dq, b_dy, b_dx, p_k, p_v, p_eye, p_unit, p_part_k,
+                p_part_v, i_start, n_slots, n_x, inverse, skip_y, skip_x, s_ky, s_kx, s_kd, s_vy, s_vx, s_vd,
+                16, True, C, POSITION, DIM, DIM_V, D, DV, ROWS, LIVE, ACC, PRECISION, WIDE,
+            )  # fmt: skip
+        b_dq *= SCALE
+        if POSITION:
+            if ZERO:
+                if n_slots < WINDOW * WINDOW:  # slots outside the map: dp is 0, so ds = -p delta
+                    o_w = tl.arange(0, ROWS)
+                    b_yf, b_xf = b_y.to(ACC), b_x.to(ACC)
+                    m_y = (o_w >= skip_y) & (o_w < skip_y + n_y)
+                    m_x = (o_w >= skip_x) & (o_w < skip_x + n_x)
+                    b_r1, b_c1, b_top1 = factors(b_yf, b_xf, (o_w < WINDOW) & (m_y == 0), o_w < WINDOW, C)
+                    b_r2, b_c2, b_top2 = factors(b_yf, b_xf, m_y, (o_w < WINDOW) & (m_x == 0), C)
+                    b_1 = tl.exp2(b_top1 - b_lse) * b_delta
+                    b_2 = tl.exp2(b_top2 - b_lse) * b_delta
+                    b_dy -= b_r1 * (tl.sum(b_c1, 1) * b_1)[:, None] + b_r2 * (tl.sum(b_c2, 1) * b_2)[:, None]
+                    b_dx -= b_c1 * (tl.sum(b_r1, 1) * b_1)[:, None] + b_c2 * (tl.sum(b_r2, 1) * b_2)[:, None]
+            b_more = _to_table(
+                b_q, b_dy, p_height, p_unit, p_part_r, i_a, SIDE, TY, TX, 0, DIM_REL, STEP, WINDOW, D,
+                LIVE, ROWS, ACC, PRECISION,
+            )  # fmt: skip
+            b_qx = tl.reshape(tl.permute(tl.reshape(b_q, [TY, TX, D]), (1, 0, 2)), [TILE, D])
+            b_dx = tl.reshape(tl.permute(tl.reshape(b_dx, [TY, TX, ROWS]), (1, 0, 2)), [TILE, ROWS])
+            b_across = _to_table(
+                b_qx, b_dx, p_width, p_unit, p_part_r + (2 * WINDOW - 1) * DIM_REL, i_c, SIDE, TX, TY,
+                FIRST_X, DIM_REL, STEP, WINDOW, D, LIVE, ROWS, ACC, PRECISION,
+            )  # fmt: skip
+            b_across = tl.reshape(tl.permute(tl.reshape(b_across, [TX, TY, D]), (1, 0, 2)), [TILE, D])
+            b_dq += (b_more + b_across) * POSITION_SCALE
+        o_d = tl.arange(0, D)
+        o_channel = o_d.to(tl.int64) * s_dd if WIDE else o_d * s_dd
+        o_dq = offsets(o_qy, s_dy, o_qx, s_dx, WIDE)[:, None] + o_channel[None, :]
+        tl.store(p_dq + o_dq, b_dq.to(p_dq.dtype.element_ty), mask=m_q[:, None] & (o_d < DIM)[None, :])
+        p_q += s_qn
+        p_k += s_kn
+        p_v += s_vn
+        p_out += s_on
+        p_do += s_gn
+        p_dq += s_dn
+        p_lse += QY * QX
+        p_part_k += TILES * SLOTS * DIM
+        p_part_v += TILES * SLOTS * DIM_V
+        p_part_r += TILES * (2 * (2 * WINDOW - 1) * DIM_REL)
 
 
 @triton.jit  # type: ignore[untyped-decorator]

@@ -116,16 +116,17 @@ def both_relative(  # type: ignore[no-untyped-def]
 
 @triton.jit  # type: ignore[untyped-decorator]
 def narrow(b, TABLE: tl.constexpr):  # type: ignore[no-untyped-def]
-    """Half precision has more digits than bfloat16, and ends at 65504."""
+    """Half precision has more digits than bfloat16, and ends at 65504: clamped there, two a instruction."""
+    b = b.to(TABLE)
     if tl.float16 == TABLE:
-        b = tl.minimum(tl.maximum(b, -30000.0), 30000.0)
-    return b.to(TABLE)
+        b = tl.clamp(b, tl.full([1, 1, 1], -30000.0, tl.float16), tl.full([1, 1, 1], 30000.0, tl.float16))
+    return b
 
 
 @triton.jit  # type: ignore[untyped-decorator]
-def one_hot(p_eye, i, ROWS: tl.constexpr):  # type: ignore[no-untyped-def]
-    """[len(i) ROWS]: rows of the identity, loaded: to compare and select takes more instructions."""
-    return tl.load(p_eye + i[:, None] * ROWS + tl.arange(0, ROWS)[None, :])
+def one_hot(p_eye, i, ROWS: tl.constexpr, SIZE: tl.constexpr):  # type: ignore[no-untyped-def]
+    """[len(i) ROWS]: rows of an identity of `SIZE`, loaded: to compare and select takes more instructions."""
+    return tl.load(p_eye + i[:, None] * SIZE + tl.arange(0, ROWS)[None, :])
 
 
 @triton.jit  # type: ignore[untyped-decorator]
@@ -136,8 +137,9 @@ def logits(  # type: ignore[no-untyped-def]
     """[query slot] in units of q.k: a product with keys, and two that put the relative logits in place."""
     b_s = tl.dot(b_q, tl.trans(b_k), input_precision=PRECISION, out_dtype=ACC)
     if POSITION:
-        b_s = tl.dot(b_y, tl.trans(one_hot(p_eye, i_y, ROWS)), b_s, input_precision=PRECISION, out_dtype=ACC)
-        b_s = tl.dot(b_x, tl.trans(one_hot(p_eye, i_x, ROWS)), b_s, input_precision=PRECISION, out_dtype=ACC)
+        b_ey, b_ex = one_hot(p_eye, i_y, ROWS, ROWS), one_hot(p_eye, i_x, ROWS, ROWS)
+        b_s = tl.dot(b_y, tl.trans(b_ey), b_s, input_precision=PRECISION, out_dtype=ACC)
+        b_s = tl.dot(b_x, tl.trans(b_ex), b_s, input_precision=PRECISION, out_dtype=ACC)
     if MASKED:
         b_s = tl.where(m_n[None, :], b_s, float("-inf"))
     return b_s

@@ -1,8 +1,9 @@
 """Halo attention in one kernel forward and two backward: nothing gathered, no logits in memory.
 
 A program holds a tile of the queries of a block and walks over the slots of its window that lie inside
-the map, with an online softmax. Each slot costs three products on the tensor cores: with the keys, and
-two with rows of the identity, which put the relative logits of the window's rows and columns in place.
+the map, and sums weights and weighted values. Each slot costs three products on the tensor cores: with
+the keys, and two with rows of the identity, which put the relative logits of the window's rows and columns
+in place.
 Slots outside a map with border `zero` are never read: they weigh in the sum by the product of a factor of
 their row and one of their column. Forward reads q once and k and v as often as windows overlap, and saves
 the output and the log-sum-exp. Backward forms the weights again, writes for each window what it adds to
@@ -11,9 +12,10 @@ every time.
 """
 
 import os
+from collections.abc import Callable
 from contextlib import nullcontext
 from functools import cache
-from math import e, log2
+from math import e, gcd, log2
 from typing import Any
 
 import torch
@@ -21,25 +23,37 @@ import triton  # type: ignore[import-untyped]
 import triton.language as tl  # type: ignore[import-untyped]
 from torch import Tensor
 from torch.utils.flop_counter import register_flop_formula
+from triton.testing import do_bench  # type: ignore[import-untyped]
 
 from halobench.attention import Build, Position, attention
 from halobench.problem import Problem
+from halobench.tuning import chosen
 
 from ._triton_backward import fold, halo_bwd
+from ._triton_flop import flop, flop_backward, problem_of
+from ._triton_flop import fvcore_handle as fvcore_handle
 from ._triton_forward import halo_fwd
+from ._triton_plan import (
+    FEWEST,
+    INTERPRETER,
+    MOST_EACH,
+    Config,
+    configs,
+    most_slots,
+    power,
+    programs,
+    slots,
+    tile,
+    tiles,
+)
 from ._windows import table_step
 
-QUERIES, KEYS = 64, 64  # of a tile, and keys of a program that sums: what a warpgroup multiplies at once
-FORWARD_CHUNK = 64  # slots a step
-BACKWARD_CHUNKS = {32: 64, 64: 32}  # by the channels of a key and its value, as many as no target spills at
-FEWEST = 16  # what a product of matrices takes along an axis
-LAUNCH = {"num_warps": 4, "num_stages": 1}  # a pipeline takes shared memory from other programs
+KEYS = 64  # of a program that sums their gradients
 WIDEST = {"dim_qk": 256, "dim_v": 256, "window": 128}  # more spills from the registers
 NARROW = 2.0**-7  # relative logits are kept in units of q.k: a smaller scale goes into k first
 INTERPRETED = os.environ.get("TRITON_INTERPRET") == "1"
-TABLES = {"float16": tl.float16, "bfloat16": tl.float16, "float32": tl.float32, "float64": tl.float64}
+TABLES = {"bfloat16": "float16"}  # of relative logits: more digits; for others the type of q
 TRITON = {"float16": "fp16", "bfloat16": "bf16", "float32": "fp32", "float64": "fp64"}
-TORCH = {tl.float16: torch.float16, tl.float32: torch.float32, tl.float64: torch.float64}
 
 
 def unsupported(problem: Problem, device: str, direction: str) -> str | None:
@@ -55,49 +69,31 @@ def unsupported(problem: Problem, device: str, direction: str) -> str | None:
     return None
 
 
-def tile(side: int) -> tuple[int, int]:
-    """Rows and columns of the queries of a program: powers of two, whole rows of a block."""
-    columns = max(4, triton.next_power_of_2(side))
-    return max(FEWEST // columns, min(triton.next_power_of_2(side), QUERIES // columns), 1), columns
+def kernels(problem: Problem, target: str) -> list[Build]:
+    """Both kernels as they are launched for channels that lie side by side, and an interior block."""
+    forward, backward = (configs(kernel, problem, target)[0] for kernel in ("forward", "backward"))
+    return [forward_build(problem, target, forward), backward_build(problem, target, backward)]
 
 
-def tiles(side: int) -> int:
-    """Of a block."""
-    rows, columns = tile(side)
-    return -(-side // rows) * -(-side // columns)
+def forward_build(problem: Problem, target: str, config: Config) -> Build:
+    full, rest = divmod(problem.window**2 // FEWEST * FEWEST, config.chunk)
+    trips = (1, full, rest // FEWEST, 0)  # tries, steps, and the search for the largest logit
+    return _build("forward", halo_fwd, problem, target, config, _for_forward(problem), trips)
 
 
-def backward_chunk(problem: Problem) -> int:
-    """Slots a step."""
-    channels = _power(problem.dim_qk) + _power(problem.dim_v)
-    return next((chunk for most, chunk in BACKWARD_CHUNKS.items() if channels <= most), FEWEST)
+def backward_build(problem: Problem, target: str, config: Config) -> Build:
+    full, rest = divmod(problem.window**2, config.chunk)
+    trips = (full, -(-rest // FEWEST))
+    return _build("backward", halo_bwd, problem, target, config, _for_backward(problem), trips)
 
 
-def slots(problem: Problem) -> int:
-    """Padding of tiles and of the last slots of a window included."""
-    rows, columns = tile(problem.side)
-    height, width = (_inside(problem, size) for size in (problem.height, problem.width))
-    visited = sum(-(-y * x // FEWEST) * FEWEST for y in height for x in width)
-    return problem.batch * problem.heads * tiles(problem.side) * rows * columns * visited
-
-
-def _inside(problem: Problem, size: int) -> list[int]:
-    """Along an axis of the map: positions of every window that lie inside."""
-    starts = range(0, size, problem.block)
-    return [min(size, at + problem.block + problem.halo) - max(0, at - problem.halo) for at in starts]
-
-
-def kernels(problem: Problem) -> list[Build]:
-    """Both kernels for channels that lie side by side and an interior block."""
-    constants = _constants(problem, False)
-    forward = constants | {"CHUNK": FORWARD_CHUNK}
-    backward = constants | _for_backward(problem)
-    return [_build("forward", halo_fwd, problem, forward), _build("backward", halo_bwd, problem, backward)]
-
-
-def _build(name: str, function: Any, problem: Problem, constants: dict[str, Any]) -> Build:
+def _build(  # noqa: PLR0913  what differs between kernels
+    name: str, function: Any, problem: Problem, target: str, config: Config, own: dict[str, Any],
+    trips: tuple[int, ...],
+) -> Build:  # fmt: skip
     sides = {arg: 1 for arg in function.arg_names if arg.startswith("s_") and arg.endswith("d")}
-    constants = constants | sides
+    constants = _constants(problem, config, wide=False) | own | sides
+    heads = config.each
     of_arguments = {"p_lse": constants["ACC"], "p_part_r": constants["ACC"], "p_eye": constants["TABLE"]}
     types = {
         arg: "constexpr"
@@ -108,10 +104,9 @@ def _build(name: str, function: Any, problem: Problem, constants: dict[str, Any]
         for arg in function.arg_names
     }
     aligned = tuple(arg for arg in types if arg[:2] in ("p_", "s_") and arg not in sides)
-    full, rest = divmod(problem.window**2, constants["CHUNK"])
-    return Build(
-        name, function, types, constants, aligned, LAUNCH, {"ZERO": False}, (full, -(-rest // FEWEST))
-    )
+    trips = (heads, *trips) if heads > 1 else trips
+    options, inside = config.options(target), {"ZERO": False}
+    return Build(name, function, types, constants, aligned, options, inside, trips, heads)
 
 
 @attention("triton_fused", unsupported=unsupported, slots=slots, kernels=kernels)
@@ -135,15 +130,21 @@ def _forward(  # noqa: PLR0913  an operator's schema has no problems, only numbe
     out, lse = _like(q, v.shape[-1]), q.new_empty(q.shape[:4], dtype=_accumulator(q.dtype))
     if out.numel() == 0:
         return out, lse
-    problem = _problem(q, k, v, rel_height, block, halo, stride, zero, compact, scale, position_scale)
-    constants = _constants(problem, _wide(problem, q, k, v, out)) | {"CHUNK": FORWARD_CHUNK}
+    problem = problem_of(q, k, v, rel_height, block, halo, stride, zero, compact, scale, position_scale)
     height, width = _tables(rel_height, rel_width, q)
-    with _on(q):
-        halo_fwd[(_programs(problem),)](
-            q, k, v, height, width, _eye(constants["ROWS"], constants["TABLE"], q.device), out, lse,
+    eye = _eye(power(problem.window), getattr(torch, _table(problem)), q.device)
+    wide, own, target = _wide(problem, q, k, v, out), _for_forward(problem), _target(q)
+
+    def launch(config: Config) -> None:
+        halo_fwd[(programs(problem, config),)](
+            q, k, v, height, width, eye, out, lse,
             problem.heads, problem.height, problem.width, *problem.queries, *problem.grid,
-            *q.stride(), *k.stride(), *v.stride(), *out.stride(), **constants, **LAUNCH,
+            *q.stride(), *k.stride(), *v.stride(), *out.stride(),
+            **_constants(problem, config, wide), **own, **config.options(target),
         )  # fmt: skip
+
+    with _on(q):
+        launch(_chosen("forward", problem, target, launch))
     return out, lse
 
 
@@ -158,22 +159,30 @@ def _backward(  # noqa: PLR0913  an operator's schema has no problems, only numb
         for x in results:
             x.zero_()
         return results
-    problem = _problem(q, k, v, rel_height, block, halo, stride, zero, compact, scale, position_scale)
-    constants = _constants(problem, _wide(problem, q, k, v, out, grad, dq))
-    programs, most = _programs(problem), _most_slots(problem)
-    part_k, part_v = (q.new_empty(programs, most, x.shape[-1]) for x in (k, v))
-    part_r = q.new_zeros(programs, 2, *problem.table_shape, dtype=lse.dtype)
+    problem = problem_of(q, k, v, rel_height, block, halo, stride, zero, compact, scale, position_scale)
+    most = most_slots(problem)
     height, width = _tables(rel_height, rel_width, q)
-    with _on(q):
-        halo_bwd[(programs,)](
-            q, k, v, height, width, _eye(constants["ROWS"], constants["TABLE"], q.device), out, lse, grad,
-            dq, part_k, part_v, part_r,
+    wide, own, target = _wide(problem, q, k, v, out, grad, dq), _for_backward(problem), _target(q)
+    eye = _eye(power(problem.window), getattr(torch, _table(problem)), q.device)
+    unit = _eye(own["LIVE"], q.dtype, q.device)
+
+    def launch(config: Config) -> tuple[Tensor, Tensor, Tensor]:
+        count = programs(problem, config)
+        part_k, part_v = (q.new_empty(count * config.each, most, x.shape[-1]) for x in (k, v))
+        part_r = q.new_zeros(count * config.each, 2, *problem.table_shape, dtype=lse.dtype)
+        halo_bwd[(count,)](
+            q, k, v, height, width, eye, unit, out, lse, grad, dq, part_k, part_v, part_r,
             problem.heads, problem.height, problem.width, *problem.queries, *problem.grid, most,
             *q.stride(), *k.stride(), *v.stride(), *out.stride(), *grad.stride(), *dq.stride(),
-            **constants, **_for_backward(problem), **LAUNCH,
+            **_constants(problem, config, wide), **own, **config.options(target),
         )  # fmt: skip
+        return part_k, part_v, part_r
+
+    with _on(q):
+        config = _chosen("backward", problem, target, launch)
+        part_k, part_v, part_r = launch(config)
         for part, x, factor in ((part_k, dk, scale), (part_v, dv, 1.0)):
-            _fold(part, x, problem, most, factor)
+            _fold(part, x, problem, config, factor)
     if rel_height is not None:
         summed = (part_r.sum(0) * position_scale).to(q.dtype)
         d_height.copy_(summed[0])
@@ -181,12 +190,13 @@ def _backward(  # noqa: PLR0913  an operator's schema has no problems, only numb
     return results
 
 
-def _fold(part: Tensor, x: Tensor, problem: Problem, most: int, factor: float) -> None:
+def _fold(part: Tensor, x: Tensor, problem: Problem, config: Config, factor: float) -> None:
     groups = -(-problem.height * problem.width // KEYS)
     fold[(problem.batch * problem.heads * groups,)](
-        part, x, problem.heads, problem.height, problem.width, *problem.grid, most, *x.stride(),
-        FACTOR=factor, BLOCK=problem.block, HALO=problem.halo, TILES=tiles(problem.side), DIM=x.shape[-1],
-        D=_power(x.shape[-1]), KEYS=KEYS, ACC=tl.float64 if x.dtype == torch.float64 else tl.float32,
+        part, x, problem.heads, problem.height, problem.width, *problem.grid, part.shape[1], *x.stride(),
+        FACTOR=factor, BLOCK=problem.block, HALO=problem.halo, TILES=tiles(problem.side, config.queries),
+        DIM=x.shape[-1], D=power(x.shape[-1]), KEYS=KEYS,
+        ACC=tl.float64 if x.dtype == torch.float64 else tl.float32,
     )  # fmt: skip
 
 
@@ -218,40 +228,13 @@ def _differentiate(ctx: Any, grad: Tensor, _: Tensor) -> tuple[Tensor | None, ..
 _forward.register_autograd(_differentiate, setup_context=_save)
 
 
-@register_flop_formula(torch.ops.halobench.triton_fused)
-def _flop(q: Any, k: Any, v: Any, rel_height: Any, rel_width: Any, *numbers: Any, **_: Any) -> int:
-    """What the problem asks for (`Problem.flop`), of the shapes that torch's counter hands over."""
-    return _counted(q, k, v, rel_height, numbers).flop()
+register_flop_formula(torch.ops.halobench.triton_fused)(flop)
+register_flop_formula(torch.ops.halobench.triton_fused_backward)(flop_backward)
 
 
-@register_flop_formula(torch.ops.halobench.triton_fused_backward)
-def _flop_backward(grad: Any, q: Any, k: Any, v: Any, rel_height: Any, *others: Any, **_: Any) -> int:
-    problem = _counted(q, k, v, rel_height, others[3:])
-    return problem.flop("forward_backward") - problem.flop()
-
-
-def _counted(q: Any, k: Any, v: Any, rel_height: Any, numbers: tuple[Any, ...]) -> Problem:
-    q, k, v = (torch.empty(shape, device="meta") for shape in (q, k, v))
-    table = None if rel_height is None else torch.empty(rel_height, device="meta")
-    return _problem(q, k, v, table, *numbers)
-
-
-def _problem(  # noqa: PLR0913  as the operator
-    q: Tensor, k: Tensor, v: Tensor, rel_height: Tensor | None, block: int, halo: int, stride: int,
-    zero: bool, compact: bool, scale: float, position_scale: float,
-) -> Problem:  # fmt: skip
-    batch, heads, height, width, dim_qk = k.shape
-    position = "none" if rel_height is None else "sum" if rel_height.shape[-1] == dim_qk else "split"
-    return Problem(
-        batch=batch, heads=heads, height=height, width=width, dim_qk=dim_qk, dim_v=v.shape[-1], block=block,
-        halo=halo, stride=stride, border="zero" if zero else "mask", position=position,
-        offset="compact" if compact else "exact", scale=scale, position_scale=position_scale,
-        dtype=str(q.dtype).removeprefix("torch."),
-    )  # fmt: skip
-
-
-def _constants(problem: Problem, wide: bool) -> dict[str, Any]:
-    rows, columns = tile(problem.side)
+def _constants(problem: Problem, config: Config, wide: bool) -> dict[str, Any]:
+    """Of both kernels."""
+    rows, columns = tile(problem.side, config.queries)
     return {
         "C": problem.logit_scale * log2(e),
         "REL": problem.position_scale / problem.logit_scale,
@@ -265,27 +248,67 @@ def _constants(problem: Problem, wide: bool) -> dict[str, Any]:
         "DIM_REL": problem.dim_rel,
         "DIM": problem.dim_qk,
         "DIM_V": problem.dim_v,
-        "D": _power(problem.dim_qk),
-        "DV": _power(problem.dim_v),
-        "ROWS": _power(problem.window),
+        "D": power(problem.dim_qk),
+        "DV": power(problem.dim_v),
+        "ROWS": power(problem.window),
         "TY": rows,
         "TX": columns,
+        "CHUNK": config.chunk,
+        "EACH": config.each,
         "ACC": tl.float64 if problem.dtype == "float64" else tl.float32,
-        "TABLE": TABLES[problem.dtype],
+        "TABLE": getattr(tl, _table(problem)),
         "PRECISION": _precision(problem.dtype),
         "WIDE": wide,
     }
 
 
+def _for_forward(problem: Problem) -> dict[str, Any]:
+    """Constants of that kernel alone."""
+    half = problem.dtype == "float16"  # whose weights end before 2**16, and lose digits below 2**-14
+    above = 8 / (problem.logit_scale * log2(e)) if half else 0.0
+    return {"ABOVE": above, "MUCH": 2.0**15 if half else 2.0**64}
+
+
 def _for_backward(problem: Problem) -> dict[str, Any]:
     """Constants of that kernel alone."""
     live = problem.window + table_step(problem) * (problem.side - 1)
-    return {
-        "SCALE": problem.logit_scale,
-        "POSITION_SCALE": problem.position_scale,
-        "LIVE": _power(live),
-        "CHUNK": backward_chunk(problem),
-    }
+    return {"SCALE": problem.logit_scale, "POSITION_SCALE": problem.position_scale, "LIVE": power(live)}
+
+
+def _chosen(kernel: str, problem: Problem, target: str, launch: Callable[[Config], object]) -> Config:
+    if INTERPRETED:
+        return configs(kernel, problem, target)[0]
+
+    def time(config: Config) -> float:
+        milliseconds: float = do_bench(lambda: launch(config), warmup=10, rep=50, return_mode="median")
+        return milliseconds / 1e3
+
+    key = _key(kernel, problem, torch.cuda.get_device_name())
+    return chosen(f"triton_fused {kernel}", key, configs(kernel, problem, target), time)
+
+
+@cache
+def _key(kernel: str, problem: Problem, device: str) -> tuple[str | int | float, ...]:
+    """What decides which configuration is fastest: of the map's size only how many programs it makes."""
+    code = {"forward": halo_fwd, "backward": halo_bwd}[kernel].cache_key
+    size = programs(problem, Config(FEWEST)).bit_length()
+    return (
+        device, triton.__version__, code, problem.dtype, problem.block, problem.halo, problem.stride,
+        problem.border, problem.position, problem.dim_qk, problem.dim_v, gcd(problem.heads, MOST_EACH), size,
+    )  # fmt: skip
+
+
+def _target(x: Tensor) -> str:
+    """As `halobench inspect` names it."""
+    if not x.is_cuda:
+        return INTERPRETER
+    if torch.version.hip:
+        return str(torch.cuda.get_device_properties(x.device).gcnArchName).partition(":")[0]
+    return "sm_{}{}".format(*torch.cuda.get_device_capability(x.device))
+
+
+def _table(problem: Problem) -> str:
+    return TABLES.get(problem.dtype, problem.dtype)
 
 
 def _precision(dtype: str) -> str:
@@ -293,20 +316,6 @@ def _precision(dtype: str) -> str:
     if dtype != "float32" or INTERPRETED:
         return "ieee"
     return "tf32" if torch.backends.cuda.matmul.allow_tf32 else "tf32x3"
-
-
-def _power(n: int) -> int:
-    return max(FEWEST, int(triton.next_power_of_2(n)))
-
-
-def _programs(problem: Problem) -> int:
-    rows, columns = problem.grid
-    return problem.batch * problem.heads * rows * columns * tiles(problem.side)
-
-
-def _most_slots(problem: Problem) -> int:
-    """Inside the map, of any window."""
-    return min(problem.window, problem.height) * min(problem.window, problem.width)
 
 
 def _wide(problem: Problem, *tensors: Tensor) -> bool:
@@ -348,8 +357,8 @@ def _accumulator(dtype: torch.dtype) -> torch.dtype:
 
 
 @cache
-def _eye(size: int, dtype: tl.dtype, device: torch.device) -> Tensor:
-    return torch.eye(size, dtype=TORCH[dtype], device=device)
+def _eye(size: int, dtype: torch.dtype, device: torch.device) -> Tensor:
+    return torch.eye(size, dtype=dtype, device=device)
 
 
 def _on(x: Tensor) -> Any:

@@ -2,6 +2,7 @@ import importlib.metadata
 import json
 import subprocess
 import sys
+from itertools import product
 from pathlib import Path
 
 import pandas as pd
@@ -19,8 +20,12 @@ LOOPS = """
         /*0010*/                   HGMMA.64x64x16.F32.BF16 R24, gdesc[UR8], RZ, !UPT ;
         /*0020*/              @!P0 MUFU.EX2 R8, R9 ;
         /*0030*/              @P1  BRA 0x10 ;
-        /*0040*/                   FADD R1, R2, R3 ;
-        /*0050*/                   BRA 0x50 ;
+        /*0040*/                   BRA.DIV UR7, 0x80 ;
+        /*0050*/                   FADD R1, R2, R3 ;
+        /*0060*/              @P2  BRA 0x0 ;
+        /*0070*/                   BRA 0x70 ;
+        /*0080*/                   SHFL.BFLY PT, R9, R8, 0x1, 0x1f ;
+        /*0090*/                   BRA 0x50 ;
 """
 
 
@@ -55,12 +60,12 @@ def test_the_fingerprint_has_every_standard_problem_and_no_spills():
     assert not FINGERPRINT[["spills", "stack_bytes"]].any(axis=None)
 
 
-def test_what_loops_counts_as_often_as_it_runs(monkeypatch):
+def test_what_loops_counts_as_often_as_it_runs_and_code_out_of_line_does_not(monkeypatch):
     monkeypatch.setattr(inspection, "_dump", lambda *_: LOOPS)
-    cycles = inspection._cycles(inspection._code(b""), (3,), "sm_90")
-    assert cycles["issue"] == 3 * 3 + 3
-    assert cycles["mufu"] == 3 * 8
-    assert cycles["tensor"] == 3 * 64 * 64 * 16 / 4 / 512
+    cycles = inspection._cycles(inspection._code(b""), (2, 3), "sm_90")
+    assert cycles["issue"] == 2 * (1 + 3 * 3 + 3) + 1
+    assert cycles["mufu"] == 2 * 3 * 8
+    assert cycles["tensor"] == 2 * 3 * 64 * 64 * 16 / 4 / 512
 
 
 def test_an_opcode_is_of_one_class_at_most():
@@ -80,10 +85,11 @@ def test_an_opcode_is_of_one_class_at_most():
 
 
 def test_every_kernel_of_every_problem_can_be_built():
-    for problem in (STANDARD | FAMILY).values():
-        builds = ATTENTIONS["triton_fused"].kernels(problem)
+    for problem, target in product((STANDARD | FAMILY).values(), inspection.TARGETS):
+        builds = ATTENTIONS["triton_fused"].kernels(problem, target)
         assert [build.kernel for build in builds] == ["forward", "backward"]
         assert all(set(build.types) == set(build.function.arg_names) for build in builds)
+        assert all(problem.heads % build.heads == 0 for build in builds)
 
 
 def test_what_does_not_compile_is_a_row_with_its_reason(monkeypatch):

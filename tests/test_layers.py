@@ -7,7 +7,7 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 LAYERS = [
-    {"registry", "plugins", "problem", "clock", "text", "stats", "published", "files", "toolchain"},
+    {"registry", "plugins", "problem", "clock", "text", "stats", "published", "files", "toolchain", "tuning"},
     {"attention", "record", "metrics", "report", "hard", "standard"},
     {"oracle", "layer", "store", "probes", "environment", "summary"},
     {"ceiling_kernels", "inspection"},

@@ -1,8 +1,10 @@
 from dataclasses import replace
+from typing import NamedTuple
 
 import pytest
 import torch
 
+from halobench import tuning
 from halobench.attention import ATTENTIONS, Attention, runs_anywhere
 from halobench.clock import FakeClock
 from halobench.oracle import attend
@@ -14,6 +16,10 @@ from halobench.stats import Stop
 
 PROBLEM = Problem(height=4, width=4, block=2, halo=1)
 CASE = AttentionCase(implementation="one", direction="forward", problem=PROBLEM, threads=1)
+
+
+class Tile(NamedTuple):
+    size: int
 
 
 def exact(q, k, v, position, problem):
@@ -58,6 +64,28 @@ def test_a_wrong_gradient_is_not_timed(monkeypatch):
 
     case = replace(CASE, direction="forward_backward")
     assert measured(monkeypatch, detached, times=(), case=case).reason.startswith("dk is off by")
+
+
+def test_trials_are_over_before_samples_are_taken_and_told_apart(monkeypatch, tmp_path):
+    monkeypatch.setattr(tuning, "FOLDER", tmp_path)
+    monkeypatch.setattr(tuning, "_found", {})
+    trials = []
+
+    def time(config):
+        trials.append(config)
+        return 1 / config.size
+
+    def tuned(q, k, v, position, problem):
+        tuning.chosen("one", ("here",), [Tile(32), Tile(64)], time)
+        return exact(q, k, v, position, problem)
+
+    monkeypatch.setitem(ATTENTIONS._entries, "one", Attention("one", tuned))
+    stop = Stop(min_samples=1, seconds=1)
+    record = measure(CASE, Settings(stop=stop, autotune=False), (FakeClock([1.0]), None))
+    assert (record.status, record.config, record.tune_s, trials) == ("ok", "one size=32", 0.0, [])
+    record = measure(CASE, Settings(stop=stop), (FakeClock([1.0]), None))
+    assert (record.status, record.config, trials) == ("ok", "one size=64", [Tile(32), Tile(64)])
+    assert record.tune_s > 0
 
 
 def test_a_failure_is_a_record_of_one_line(monkeypatch):

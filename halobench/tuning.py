@@ -1,0 +1,146 @@
+"""The fastest of a kernel's configurations: measured when asked for, kept on disk, never in a timed region.
+
+A kernel asks `chosen` at every call. Inside `autotune()` a first call of its kind measures; anywhere else
+it gets what was found before, on this machine with this compiler, or the first of its list.
+"""
+
+import hashlib
+import json
+import os
+import warnings
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from time import monotonic
+from typing import Any, Protocol, TypeVar
+
+FOLDER = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "halobench" / "tuned"
+RATHER = 0.98  # of the time of the first: what is not faster than this is noise
+
+
+class Config(Hashable, Protocol):
+    """A named tuple of numbers."""
+
+    def _asdict(self) -> dict[str, int]: ...
+
+
+C = TypeVar("C", bound=Config)
+Key = tuple[Hashable, ...]  # what a configuration depends on; its text names the file it is kept in
+
+
+@dataclass
+class Log:
+    """What was asked for in a block, and how long trials took."""
+
+    seconds: float = 0.0
+    used: dict[str, None] = field(default_factory=dict)  # kernels and their configurations, in order
+
+    def __str__(self) -> str:
+        return "; ".join(self.used)
+
+
+# Of the whole process, not of a thread: torch runs backward passes in threads of its own.
+_log: Log | None = None  # of the `autotune()` that is open
+_first = False  # inside `defaults()`
+_found: dict[Key, Any] = {}  # what is on disk, or was tried; None for neither
+
+
+@contextmanager
+def autotune() -> Iterator[Log]:
+    """Calls in this block may measure; inside `defaults()` they do not."""
+    global _log
+    before, _log = _log, Log()
+    try:
+        yield _log
+    finally:
+        _log = before
+
+
+@contextmanager
+def defaults() -> Iterator[None]:
+    """Calls in this block take the first of every list, whatever was found before."""
+    global _first
+    before, _first = _first, True
+    try:
+        yield
+    finally:
+        _first = before
+
+
+def spent() -> float:
+    """Seconds of trials so far in the `autotune()` that is open."""
+    return _log.seconds if _log is not None else 0.0
+
+
+def chosen(kernel: str, key: Key, configs: Sequence[C], time: Callable[[C], float]) -> C:
+    """The configuration to launch this kernel with.
+
+    Args:
+        kernel: its name.
+        key: device, compiler, and what decides of the problem: never all of its sizes.
+        configs: those worth a trial; the first is the default.
+        time: seconds that the kernel takes with a configuration; what it raises rules that one out.
+    """
+    config = configs[0] if _first else _look_up(kernel, key, configs, time)
+    if _log is not None:
+        numbers = " ".join(f"{name}={value}" for name, value in config._asdict().items())
+        _log.used[f"{kernel} {numbers}"] = None
+    return config
+
+
+def _look_up(kernel: str, key: Key, configs: Sequence[C], time: Callable[[C], float]) -> C:
+    key = (kernel, *key)
+    if key not in _found:
+        _found[key] = _kept(key, configs)
+    if _found[key] is None and _log is not None and len(configs) > 1:
+        _found[key] = _fastest(key, configs, time, _log)
+    return _found[key] or configs[0]
+
+
+def _fastest(key: Key, configs: Sequence[C], time: Callable[[C], float], log: Log) -> C:
+    """Kept on disk, unless none could be timed."""
+    start, seconds = monotonic(), {}
+    for config in configs:
+        try:
+            seconds[config] = time(config)
+        except Exception as error:  # the compiler's and the driver's, of many kinds
+            reason = str(error).partition("\n")[0]
+            warnings.warn(f"{key[0]} can not be timed with {config}: {reason}", stacklevel=2)
+    best = min(seconds, key=lambda config: seconds[config], default=configs[0])
+    if configs[0] in seconds and seconds[configs[0]] * RATHER <= seconds[best]:
+        best = configs[0]
+    log.seconds += monotonic() - start
+    if seconds:
+        _keep(key, best, seconds)
+    return best
+
+
+def _kept(key: Key, configs: Sequence[C]) -> C | None:
+    """Of what is on disk, if it is still worth a trial."""
+    try:
+        config = json.loads(_file(key).read_text(encoding="utf-8"))["config"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    return next((known for known in configs if known._asdict() == config), None)
+
+
+def _keep(key: Key, config: C, trials: Mapping[C, float]) -> None:
+    """Whole or not at all, whatever else writes there."""
+    told = {
+        "key": list(key),
+        "config": config._asdict(),
+        "trials": [tried._asdict() | {"seconds": seconds} for tried, seconds in trials.items()],
+    }
+    path = _file(key)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        part = path.with_suffix(f".{os.getpid()}")
+        part.write_text(json.dumps(told, indent=1), encoding="utf-8")
+        os.replace(part, path)
+    except OSError as error:
+        warnings.warn(f"{path} can not be kept: {error}", stacklevel=2)
+
+
+def _file(key: Key) -> Path:
+    return FOLDER / f"{hashlib.sha256(json.dumps(list(key)).encode()).hexdigest()[:32]}.json"
