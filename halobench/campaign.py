@@ -5,6 +5,7 @@ skips it and goes on inside a sweep that was not finished.
 """
 
 import json
+import os
 import signal
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -14,7 +15,7 @@ from typing import Annotated, Any
 
 import typer
 
-from halobench import text, worker
+from halobench import text, tuning, worker
 from halobench.campaign_parts import PARTS, PRELOAD, Part
 from halobench.campaign_summary import JSON, entries
 from halobench.campaign_sweep import OutOfTime, Setup
@@ -48,6 +49,7 @@ def main(
         must_go(setup)
     except ValueError as error:
         raise typer.BadParameter(str(error)) from None
+    os.environ[tuning.CACHE] = str(setup.out.resolve() / "cache")  # comes back with all trials
     worker.preload(PRELOAD)
     found = go_on(setup, parts, budget, typer.echo)
     raise typer.Exit(int(any(entry["status"] == FAILED for entry in found.values())))

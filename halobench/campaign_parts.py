@@ -27,12 +27,19 @@ from halobench.attention import ATTENTIONS
 from halobench.campaign_sweep import SWEEPS, Setup, counts, folders, sweep, sweep_seconds
 from halobench.environment import environment
 from halobench.hard import PROBLEMS
+from halobench.prepare import Settings
+from halobench.problem import AttentionCase
+from halobench.standard import STANDARD
+from halobench.stats import Stop
 from halobench.verdicts import END, Line
 from halobench.worker import Ended
 
 ROOT = Path(__file__).parent.parent
 TESTS_S, CHECK_S, CEILINGS_S = 240.0, 30.0, 60.0  # at most: all tests, an implementation in a dtype, a group
-CHECKS_S = {"triton_fused": 150.0}  # ours, and each problem compiles two kernels
+OURS = "triton_fused"
+CHECKS_S = {OURS: 150.0}  # each problem compiles two kernels
+TUNED = ["64x64 n4 d16 b8h3", "32x32 n4 d32 b8h3", "8x8 n8 d64 b8h3", "16x16 n8 d32 b8h3"]
+TUNING_S = 120.0  # at most, a problem
 DTYPES = ("bfloat16", "float32", "float16", "float64")
 PRELOAD = (
     "halobench.prepare_attention",
@@ -90,6 +97,22 @@ def check(setup: Setup) -> str:
     return counts(found)
 
 
+def tune(setup: Setup) -> str:
+    """A problem's kernels in a process of its own; all trials are kept in `cache/tuned`."""
+    plugins.load_all(attention.GROUP)
+    told = []
+    for title in TUNED:
+        problem = STANDARD[title]
+        if reason := ATTENTIONS[OURS].unsupported(problem, setup.device, "forward_backward"):
+            return f"nothing to tune: {OURS} {reason}"
+        case = AttentionCase(
+            implementation=OURS, direction="forward_backward", problem=problem, device=setup.device
+        )
+        found = worker.measure(case, Settings(stop=Stop(seconds=0.01)), TUNING_S)
+        told.append(f"{title}: {found.config or found.reason} ({found.status})")
+    return "; ".join(told)
+
+
 def measure_ceilings(setup: Setup) -> str:
     """A group that fails leaves a reason."""
     found: dict[str, Any] = {"environment": environment([]), "ceilings": {}, "failed": {}}
@@ -145,6 +168,7 @@ PARTS = {
         "every implementation in every dtype on problems chosen to hurt", check, _check_estimate, 60.0
     ),
     "ceilings": Part("what the device can do at most", measure_ceilings, lambda setup: 45.0, 45.0),
+    "tuning": Part("which configurations of our kernels are fastest", tune, lambda setup: 180.0, 60.0),
     "attention": Part(
         "the preset gpu", partial(sweep, name="attention"), partial(sweep_seconds, name="attention"), 30.0
     ),

@@ -125,7 +125,7 @@ def sweep(
         name: given[name] for name in ("seconds", "timeout", "replicates", "seed") if name in given
     }
     if no_autotune:
-        run["autotune"] = False
+        run["autotune"] = "off"
     if resume is not None:
         if others := [name for name in given if name != "resume"]:
             raise ValueError(

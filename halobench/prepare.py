@@ -30,7 +30,7 @@ class Settings:
 
     seed: int = 0
     stop: Stop = field(default_factory=Stop)
-    autotune: bool = True  # or every kernel in its default configuration
+    autotune: str = "try"  # of `tuning.AUTOTUNE`
     truths: Path | None = None  # a folder where cases of one problem share what they are compared with
 
 

@@ -77,7 +77,7 @@ def measure(case: Case, settings: Settings, clocks: Clocks | None = None) -> Rec
         if reason := workload(case).unsupported(case):
             return record(status="unsupported", reason=reason)
         work = workload(case).work(case)
-        with nullcontext() if settings.autotune else tuning.defaults():
+        with tuning.defaults() if settings.autotune == "off" else nullcontext():
             return _measure(case, settings, clocks or clock.clocks(case.device), work)
     except Exception as error:  # one broken case must not end the sweep
         reason = f"{type(error).__name__}: {error}".splitlines()[0]
@@ -88,7 +88,7 @@ def measure(case: Case, settings: Settings, clocks: Clocks | None = None) -> Rec
 def _measure(case: Case, settings: Settings, clocks: Clocks, work: Work) -> Record:
     record = partial(Record, case=case, work=work)
     ready = workload(case).prepare(case, settings)
-    with tuning.autotune() as tuned:
+    with tuning.autotune(trials=settings.autotune == "try") as tuned:
         first_s, verdict = ready.first()
     error = None if verdict is None else verdict.error
     if verdict is not None and not verdict.right:

@@ -15,6 +15,7 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from halobench.problem import CHOICES, LAYOUTS, MODES
+from halobench.tuning import AUTOTUNE
 
 WORKLOADS = ("attention", "model")
 DIRECTIONS = {"attention": ("forward", "forward_backward"), "model": ("inference", "training")}
@@ -92,7 +93,8 @@ class ModelTable(Table):
 class RunTable(BaseModel):
     """How to measure: `seconds` of samples a case, `timeout` for all of it, and so many `replicates`.
 
-    Without `autotune`, kernels run in their default configurations, whatever was found fastest before.
+    `autotune`: `try` kernels' configurations before samples are taken, use those `known` to be fastest on
+    this machine, or `off`: their defaults, the same everywhere.
     """
 
     model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
@@ -101,7 +103,7 @@ class RunTable(BaseModel):
     timeout: float = Field(default=120.0, gt=0, le=1e6)
     replicates: int = Field(default=1, ge=1)
     seed: int = Field(default=0, ge=0, lt=2**63)
-    autotune: bool = True
+    autotune: Annotated[str, _one_of(*AUTOTUNE)] = "try"
 
 
 class Spec(BaseModel):

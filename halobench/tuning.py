@@ -15,7 +15,8 @@ from pathlib import Path
 from time import monotonic
 from typing import Any, Protocol, TypeVar
 
-FOLDER = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "halobench" / "tuned"
+CACHE = "HALOBENCH_CACHE"  # in the environment: another folder than ~/.cache/halobench
+AUTOTUNE = ("try", "known", "off")  # measure what was not tried; use what was found; use every first
 RATHER = 0.98  # of the time of the first: what is not faster than this is noise
 
 
@@ -33,6 +34,7 @@ Key = tuple[Hashable, ...]  # what a configuration depends on; its text names th
 class Log:
     """What was asked for in a block, and how long trials took."""
 
+    trials: bool  # are they allowed?
     seconds: float = 0.0
     used: dict[str, None] = field(default_factory=dict)  # kernels and their configurations, in order
 
@@ -47,10 +49,13 @@ _found: dict[Key, Any] = {}  # what is on disk, or was tried; None for neither
 
 
 @contextmanager
-def autotune() -> Iterator[Log]:
-    """Calls in this block may measure; inside `defaults()` they do not."""
+def autotune(*, trials: bool = True) -> Iterator[Log]:
+    """What calls in this block use is told; with `trials` they measure what was not tried before.
+
+    Inside `defaults()` none does.
+    """
     global _log
-    before, _log = _log, Log()
+    before, _log = _log, Log(trials)
     try:
         yield _log
     finally:
@@ -93,7 +98,7 @@ def _look_up(kernel: str, key: Key, configs: Sequence[C], time: Callable[[C], fl
     key = (kernel, *key)
     if key not in _found:
         _found[key] = _kept(key, configs)
-    if _found[key] is None and _log is not None and len(configs) > 1:
+    if _found[key] is None and _log is not None and _log.trials and len(configs) > 1:
         _found[key] = _fastest(key, configs, time, _log)
     return _found[key] or configs[0]
 
@@ -142,5 +147,11 @@ def _keep(key: Key, config: C, trials: Mapping[C, float]) -> None:
         warnings.warn(f"{path} can not be kept: {error}", stacklevel=2)
 
 
+def folder() -> Path:
+    """Where configurations are kept."""
+    home = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(os.environ.get(CACHE) or Path(home) / "halobench") / "tuned"
+
+
 def _file(key: Key) -> Path:
-    return FOLDER / f"{hashlib.sha256(json.dumps(list(key)).encode()).hexdigest()[:32]}.json"
+    return folder() / f"{hashlib.sha256(json.dumps(list(key)).encode()).hexdigest()[:32]}.json"

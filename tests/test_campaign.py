@@ -1,3 +1,4 @@
+import dataclasses
 import json
 import os
 import subprocess
@@ -7,7 +8,8 @@ import time
 import pytest
 from typer.testing import CliRunner
 
-from halobench import campaign, execute, verdicts
+from halobench import campaign, campaign_parts, execute, verdicts, worker
+from halobench.attention import ATTENTIONS, runs_anywhere
 from halobench.campaign import chosen, go_on, main, must_go, show_plan
 from halobench.campaign_parts import PARTS, Part
 from halobench.campaign_summary import entries
@@ -63,6 +65,19 @@ def test_what_is_done_is_not_done_again_and_what_failed_is(setup):
     go_on(setup, both, 100, print)
     go_on(setup, both, 100, print)
     assert calls == ["good", "bad", "bad"]
+
+
+def test_tuning_tells_what_was_found_a_problem(setup, monkeypatch):
+    def measure(case, settings, timeout):
+        assert (settings.autotune, case.direction) == ("try", "forward_backward")
+        return Record(case=case, status="ok", config="forward chunk=64")
+
+    monkeypatch.setattr(worker, "measure", measure)
+    assert campaign_parts.tune(setup).startswith("nothing to tune: triton_fused ")
+    entry = dataclasses.replace(ATTENTIONS["triton_fused"], unsupported=runs_anywhere)
+    monkeypatch.setitem(ATTENTIONS._entries, "triton_fused", entry)
+    told = campaign_parts.tune(setup).split("; ")
+    assert told == [f"{title}: forward chunk=64 (ok)" for title in campaign_parts.TUNED]
 
 
 def test_the_report_is_never_done(setup):

@@ -1,16 +1,18 @@
 """What only a CUDA device can tell; `nox -s gpu` runs these there."""
 
+import sys
 from dataclasses import replace
 
 import pytest
 import torch
 
-from halobench import ceilings, check, oracle, probes, worker
+from halobench import ceilings, check, oracle, probes, tuning, worker
 from halobench.attention import ATTENTIONS, Attention
 from halobench.hard import PROBLEMS
 from halobench.prepare import Settings
 from halobench.problem import AttentionCase, ModelCase
 from halobench.run import measure
+from halobench.standard import STANDARD
 from halobench.stats import Stop
 
 pytestmark = [
@@ -93,3 +95,73 @@ def test_a_network_is_measured_in_bfloat16(direction):
     )  # fmt: skip
     record = measure(case, SETTINGS)
     assert record.status == "ok", record.reason
+
+
+def fused(problem=WIDE):
+    """The problem in bfloat16, its inputs, and what should come of them."""
+    problem = replace(problem, dtype="bfloat16")
+    given = oracle.inputs(problem, device="cuda")
+    return problem, given, check.truth(problem, given)
+
+
+@pytest.mark.parametrize("kernel", ["forward", "backward"])
+def test_every_configuration_is_right(kernel, monkeypatch):
+    problem, given, known = fused(replace(STANDARD["14x14 n8 d24 v72 b7h2"], batch=2))
+    module = sys.modules[ATTENTIONS["triton_fused"].attend.__module__]
+    every, target = module.configs, module._target(given.q)
+    for config in every(kernel, problem, target):
+
+        def only(name, *rest, config=config):
+            return [config] if name == kernel else every(name, *rest)
+
+        monkeypatch.setattr(module, "configs", only)
+        with tuning.defaults():
+            results = check.run(ATTENTIONS["triton_fused"].attend, problem, given, known.grad_out)
+        verdict = check.judge(results, problem, given, known)
+        assert verdict.right, (config, verdict)
+
+
+def test_trials_find_a_configuration_and_keep_it(monkeypatch, tmp_path):
+    monkeypatch.setenv(tuning.CACHE, str(tmp_path))
+    monkeypatch.setattr(tuning, "_found", {})
+    record = measure(case("triton_fused", direction="forward_backward"), SETTINGS)
+    assert record.status == "ok", record.reason
+    assert record.tune_s > 0
+    assert "triton_fused backward" in record.config
+    assert len(list(tuning.folder().iterdir())) == 2
+
+
+def test_gradients_are_the_same_bits_every_time():
+    problem, given, known = fused(PROBLEMS["cut-off blocks, zero border, stride"])
+    first, second = (
+        check.run(ATTENTIONS["triton_fused"].attend, problem, given, known.grad_out) for _ in range(2)
+    )
+    assert all(torch.equal(first[name], second[name]) for name in first)
+
+
+def test_a_cuda_graph_captures_forward_and_backward():
+    problem, given, known = fused()
+    inputs = [x.detach().requires_grad_() for x in given.tensors.values()]
+
+    def step():
+        out = ATTENTIONS["triton_fused"].attend(*inputs[:3], tuple(inputs[3:]), problem)
+        return (out, *torch.autograd.grad(out, inputs, known.grad_out.to(out)))
+
+    side = torch.cuda.Stream()
+    with torch.cuda.stream(side):
+        expected = step()
+    side.synchronize()
+    graph = torch.cuda.CUDAGraph()
+    with torch.cuda.graph(graph):
+        found = step()
+    graph.replay()
+    torch.cuda.synchronize()
+    assert all(map(torch.equal, found, expected))
+
+
+@pytest.mark.filterwarnings("ignore:The .grad attribute of a Tensor that is not a leaf:UserWarning")
+def test_torch_accepts_the_operator_on_the_device():
+    _, given, _ = fused()
+    inputs = [x.detach().requires_grad_() for x in given.tensors.values()]
+    numbers = (WIDE.block, WIDE.halo, 1, True, False, 0.2, 1.0)
+    torch.library.opcheck(torch.ops.halobench.triton_fused.default, (*inputs, *numbers))

@@ -67,7 +67,7 @@ def test_a_wrong_gradient_is_not_timed(monkeypatch):
 
 
 def test_trials_are_over_before_samples_are_taken_and_told_apart(monkeypatch, tmp_path):
-    monkeypatch.setattr(tuning, "FOLDER", tmp_path)
+    monkeypatch.setenv(tuning.CACHE, str(tmp_path))
     monkeypatch.setattr(tuning, "_found", {})
     trials = []
 
@@ -81,7 +81,7 @@ def test_trials_are_over_before_samples_are_taken_and_told_apart(monkeypatch, tm
 
     monkeypatch.setitem(ATTENTIONS._entries, "one", Attention("one", tuned))
     stop = Stop(min_samples=1, seconds=1)
-    record = measure(CASE, Settings(stop=stop, autotune=False), (FakeClock([1.0]), None))
+    record = measure(CASE, Settings(stop=stop, autotune="off"), (FakeClock([1.0]), None))
     assert (record.status, record.config, record.tune_s, trials) == ("ok", "one size=32", 0.0, [])
     record = measure(CASE, Settings(stop=stop), (FakeClock([1.0]), None))
     assert (record.status, record.config, trials) == ("ok", "one size=64", [Tile(32), Tile(64)])

@@ -86,6 +86,15 @@ def test_a_program_of_several_heads_gives_the_same_bits(heads, monkeypatch):
 
 
 @needs_interpreter
+@pytest.mark.parametrize("config", [Config(64, queries=32), Config(32, queries=16), Config(16, queries=16)])
+def test_tiles_and_steps_of_other_sizes_are_right(config, monkeypatch):
+    monkeypatch.setattr(MODULE, "configs", lambda *_: [config])
+    problem = replace(SMALL, block=8, halo=2, height=9, width=11)
+    found = verdict(problem)
+    assert found.right, found
+
+
+@needs_interpreter
 @pytest.mark.parametrize("dtype", ["float64", "float16"])
 @pytest.mark.parametrize("slot", [(0, 0), (5, 7), (9, 9)])
 def test_a_slot_that_outweighs_all_that_were_looked_at_is_right(slot, dtype):

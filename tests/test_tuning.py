@@ -20,9 +20,9 @@ SECONDS = {Config(64): 3.0, Config(32): 1.0, Config(16): 2.0}
 
 @pytest.fixture(autouse=True)
 def folder(tmp_path, monkeypatch):
-    monkeypatch.setattr(tuning, "FOLDER", tmp_path / "tuned")
+    monkeypatch.setenv(tuning.CACHE, str(tmp_path))
     forget(monkeypatch)
-    return tuning.FOLDER
+    return tmp_path / "tuned"
 
 
 def forget(monkeypatch):
@@ -40,6 +40,12 @@ def never(config):
 
 def test_a_call_measures_nothing_and_gets_the_first():
     assert ask(time=never) == Config(64)
+
+
+def test_what_is_used_can_be_told_without_a_trial():
+    with tuning.autotune(trials=False) as log:
+        assert ask(time=never) == Config(64)
+    assert str(log) == "kernel size=64 warps=4"
 
 
 def test_where_it_is_asked_for_the_fastest_is_found_and_kept(monkeypatch):
