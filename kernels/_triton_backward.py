@@ -54,8 +54,8 @@ def _step(  # type: ignore[no-untyped-def]
 
 @triton.jit  # type: ignore[untyped-decorator]
 def _to_table(  # type: ignore[no-untyped-def]
-    b_q, b_d, p_table, p_unit, p_part, i_first, SIDE: tl.constexpr, OUTER: tl.constexpr, INNER: tl.constexpr,
-    FIRST: tl.constexpr, DIM_REL: tl.constexpr, STEP: tl.constexpr, WINDOW: tl.constexpr, D: tl.constexpr,
+    b_q, b_d, p_table, p_unit, p_part, i_first, OUTER: tl.constexpr, INNER: tl.constexpr, FIRST: tl.constexpr,
+    DIM_REL: tl.constexpr, STEP: tl.constexpr, WINDOW: tl.constexpr, D: tl.constexpr,
     LIVE: tl.constexpr, ROWS: tl.constexpr, ACC: tl.constexpr, PRECISION: tl.constexpr,
 ):  # fmt: skip
     """From [query ROWS], `OUTER` x `INNER` queries: adds to a partial sum of a table's gradient, returns dq.
@@ -63,16 +63,17 @@ def _to_table(  # type: ignore[no-untyped-def]
     What a query has in a row of its window belongs to the table's row of their distance: a product with
     rows of the identity for each of the OUTER rows or columns of queries puts it there.
     """
-    START: tl.constexpr = WINDOW - 1 - STEP * (SIDE - 1)  # the first row of the table that occurs
+    i_start = WINDOW - 1 - STEP * (i_first + OUTER - 1)  # the first row of the table that occurs
     o_outer, o_w, o_live, o_d = tl.arange(0, OUTER), tl.arange(0, ROWS), tl.arange(0, LIVE), tl.arange(0, D)
-    o_row = o_w[None, :] + STEP * (SIDE - 1 - i_first - o_outer)[:, None]  # [OUTER ROWS]
-    o_row = tl.minimum(tl.maximum(o_row, 0), LIVE - 1)  # beyond the window or the tile, where there are zeros
+    o_row = o_w[None, :] + STEP * (OUTER - 1 - o_outer)[:, None]  # [OUTER ROWS]
+    o_row = tl.minimum(o_row, LIVE - 1)  # beyond the window, where there are zeros
     b_skew = tl.load(p_unit + o_row[:, :, None] * LIVE + o_live[None, None, :])
     b_d = tl.reshape(b_d.to(b_q.dtype), [OUTER, INNER, ROWS])
     b_live = tl.dot(b_d, b_skew, input_precision=PRECISION, out_dtype=ACC).to(b_q.dtype)
     b_live = tl.reshape(b_live, [OUTER * INNER, LIVE])
-    m = (START + o_live < 2 * WINDOW - 1)[:, None] & ((o_d >= FIRST) & (o_d < FIRST + DIM_REL))[None, :]
-    o_table = (START + o_live)[:, None] * DIM_REL + (o_d - FIRST)[None, :]
+    m_row = (i_start + o_live >= 0) & (i_start + o_live < 2 * WINDOW - 1)
+    m = m_row[:, None] & ((o_d >= FIRST) & (o_d < FIRST + DIM_REL))[None, :]
+    o_table = (i_start + o_live)[:, None] * DIM_REL + (o_d - FIRST)[None, :]
     b_table = tl.load(p_table + o_table, mask=m, other=0.0)  # [LIVE D]
     b_part = tl.dot(tl.trans(b_live), b_q, input_precision=PRECISION, out_dtype=ACC)
     tl.store(p_part + o_table, b_part, mask=m)
@@ -161,13 +162,13 @@ def halo_bwd(  # type: ignore[no-untyped-def]
                     b_dy -= b_r1 * (tl.sum(b_c1, 1) * b_1)[:, None] + b_r2 * (tl.sum(b_c2, 1) * b_2)[:, None]
                     b_dx -= b_c1 * (tl.sum(b_r1, 1) * b_1)[:, None] + b_c2 * (tl.sum(b_r2, 1) * b_2)[:, None]
             b_more = _to_table(
-                b_q, b_dy, p_height, p_unit, p_part_r, i_a, SIDE, TY, TX, 0, DIM_REL, STEP, WINDOW, D,
+                b_q, b_dy, p_height, p_unit, p_part_r, i_a, TY, TX, 0, DIM_REL, STEP, WINDOW, D,
                 LIVE, ROWS, ACC, PRECISION,
             )  # fmt: skip
             b_qx = tl.reshape(tl.permute(tl.reshape(b_q, [TY, TX, D]), (1, 0, 2)), [TILE, D])
             b_dx = tl.reshape(tl.permute(tl.reshape(b_dx, [TY, TX, ROWS]), (1, 0, 2)), [TILE, ROWS])
             b_across = _to_table(
-                b_qx, b_dx, p_width, p_unit, p_part_r + (2 * WINDOW - 1) * DIM_REL, i_c, SIDE, TX, TY,
+                b_qx, b_dx, p_width, p_unit, p_part_r + (2 * WINDOW - 1) * DIM_REL, i_c, TX, TY,
                 FIRST_X, DIM_REL, STEP, WINDOW, D, LIVE, ROWS, ACC, PRECISION,
             )  # fmt: skip
             b_across = tl.reshape(tl.permute(tl.reshape(b_across, [TX, TY, D]), (1, 0, 2)), [TILE, D])

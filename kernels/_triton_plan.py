@@ -7,6 +7,8 @@ import triton  # type: ignore[import-untyped]
 
 from halobench.problem import Problem
 
+from ._windows import table_step
+
 QUERIES = 64  # of a tile, where nothing speaks for fewer
 FEWEST = 16  # what a product of matrices takes along an axis
 ENOUGH = 1024  # programs: about two waves of four on each of an H200's 132 multiprocessors
@@ -30,28 +32,29 @@ class Config(NamedTuple):
         return options | {"maxnreg": self.registers} if target.startswith("sm_") else options
 
 
-# What is used where nothing was measured, by most channels of a key and its value: read off `inspect`, the
-# fewest cycles of those that do not spill, then the fewest registers. Kinds of target are in `_kind`.
+# What is used where nothing was measured, by most channels of a key and its value (and of what a window has
+# more than 16 rows and columns): read off `inspect`, the fewest cycles of those that do not spill, and fewer
+# registers before fewer cycles where that lets one more program run. Kinds of target are in `_kind`.
 HALVES = {
     ("forward", "hopper"): {
         32: Config(64, each=4, registers=128),
         64: Config(64, each=4, registers=168),
-        512: Config(64, each=4),
+        1024: Config(64, each=4),
     },
-    ("forward", "ampere"): {64: Config(64, each=4), 128: Config(64), 512: Config(64, queries=32)},
-    ("forward", "amd"): {128: Config(64), 512: Config(32)},
-    ("backward", "hopper"): {64: Config(64), 512: Config(32)},
+    ("forward", "ampere"): {64: Config(64, each=4), 128: Config(64), 1024: Config(64, queries=32)},
+    ("forward", "amd"): {128: Config(64), 1024: Config(32)},
+    ("backward", "hopper"): {64: Config(64), 1024: Config(32)},
     ("backward", "ampere"): {
         48: Config(64),
         64: Config(32),
         128: Config(32, queries=32),
-        512: Config(16),
+        1024: Config(16),
     },
-    ("backward", "amd"): {512: Config(16)},
+    ("backward", "amd"): {1024: Config(16)},
 }
 SINGLES = {  # float32 takes three times the products, and registers: see docs/triton_fused.md
-    "forward": {48: Config(32, queries=32), 512: Config(32, queries=16)},
-    "backward": {512: Config(16, queries=16)},
+    "forward": {48: Config(32, queries=32), 1024: Config(32, queries=16)},
+    "backward": {1024: Config(16, queries=16)},
 }
 TRIALS: dict[str, list[dict[str, int]]] = {  # what else is worth one, and why
     "forward": [
@@ -75,9 +78,9 @@ TRIALS: dict[str, list[dict[str, int]]] = {  # what else is worth one, and why
 def configs(kernel: str, problem: Problem, target: str) -> list[Config]:
     """All that are worth a trial, first the one that is used where none was tried."""
     singles = problem.dtype in ("float32", "float64") and target != INTERPRETER
-    by_channels = SINGLES[kernel] if singles else HALVES[kernel, _kind(target)]
-    channels = power(problem.dim_qk) + power(problem.dim_v)
-    first = next(config for most, config in by_channels.items() if channels <= most)
+    by_width = SINGLES[kernel] if singles else HALVES[kernel, _kind(target)]
+    width = power(problem.dim_qk) + power(problem.dim_v) + 2 * (power(problem.window) - FEWEST)
+    first = next(config for most, config in by_width.items() if width <= most)
     while first.each > 1 and (problem.heads % first.each or programs(problem, first) < ENOUGH):
         first = first._replace(each=first.each // 2)
     others = [first._replace(**change) for change in TRIALS[kernel]]
@@ -92,15 +95,29 @@ def _kind(target: str) -> str:
 
 
 def tile(side: int, queries: int) -> tuple[int, int]:
-    """Rows and columns of the queries of a program: powers of two, whole rows of a block."""
-    columns = max(4, triton.next_power_of_2(side))
-    return max(FEWEST // columns, min(triton.next_power_of_2(side), queries // columns), 1), columns
+    """Rows and columns of a program's part of the queries of a block, powers of two.
+
+    Of all shapes the one that needs the fewest tiles, then the squarest: relative logits take room for
+    each row and each column.
+    """
+    count = max(FEWEST, min(queries, int(triton.next_power_of_2(side)) ** 2))
+    shapes = [(count // columns, columns) for columns in (16, 8, 4) if columns * 4 <= count]
+    return min(shapes, key=lambda shape: (_tiles(side, shape), max(shape)))
 
 
 def tiles(side: int, queries: int) -> int:
     """Of a block."""
-    rows, columns = tile(side, queries)
+    return _tiles(side, tile(side, queries))
+
+
+def _tiles(side: int, shape: tuple[int, int]) -> int:
+    rows, columns = shape
     return -(-side // rows) * -(-side // columns)
+
+
+def live(problem: Problem, config: Config) -> int:
+    """Rows of a table that the queries of a tile need along an axis, a power of two."""
+    return power(problem.window + table_step(problem) * (max(tile(problem.side, config.queries)) - 1))
 
 
 def programs(problem: Problem, config: Config) -> int:

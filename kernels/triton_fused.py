@@ -39,6 +39,7 @@ from ._triton_plan import (
     MOST_EACH,
     Config,
     configs,
+    live,
     most_slots,
     power,
     programs,
@@ -49,7 +50,7 @@ from ._triton_plan import (
 from ._windows import table_step
 
 KEYS = 64  # of a program that sums their gradients
-WIDEST = {"dim_qk": 256, "dim_v": 256, "window": 128}  # more spills from the registers
+WIDEST = {"dim_qk": 256, "dim_v": 256, "window": 64}  # more spills from the registers
 NARROW = 2.0**-7  # relative logits are kept in units of q.k: a smaller scale goes into k first
 INTERPRETED = os.environ.get("TRITON_INTERPRET") == "1"
 TABLES = {"bfloat16": "float16"}  # of relative logits: more digits; for others the type of q
@@ -84,7 +85,7 @@ def forward_build(problem: Problem, target: str, config: Config) -> Build:
 def backward_build(problem: Problem, target: str, config: Config) -> Build:
     full, rest = divmod(problem.window**2, config.chunk)
     trips = (full, -(-rest // FEWEST))
-    return _build("backward", halo_bwd, problem, target, config, _for_backward(problem), trips)
+    return _build("backward", halo_bwd, problem, target, config, _for_backward(problem, config), trips)
 
 
 def _build(  # noqa: PLR0913  what differs between kernels
@@ -92,7 +93,7 @@ def _build(  # noqa: PLR0913  what differs between kernels
     trips: tuple[int, ...],
 ) -> Build:  # fmt: skip
     sides = {arg: 1 for arg in function.arg_names if arg.startswith("s_") and arg.endswith("d")}
-    constants = _constants(problem, config, wide=False) | own | sides
+    constants = _constants(problem, config, target, wide=False) | own | sides
     heads = config.each
     of_arguments = {"p_lse": constants["ACC"], "p_part_r": constants["ACC"], "p_eye": constants["TABLE"]}
     types = {
@@ -140,7 +141,7 @@ def _forward(  # noqa: PLR0913  an operator's schema has no problems, only numbe
             q, k, v, height, width, eye, out, lse,
             problem.heads, problem.height, problem.width, *problem.queries, *problem.grid,
             *q.stride(), *k.stride(), *v.stride(), *out.stride(),
-            **_constants(problem, config, wide), **own, **config.options(target),
+            **_constants(problem, config, target, wide), **own, **config.options(target),
         )  # fmt: skip
 
     with _on(q):
@@ -162,19 +163,20 @@ def _backward(  # noqa: PLR0913  an operator's schema has no problems, only numb
     problem = problem_of(q, k, v, rel_height, block, halo, stride, zero, compact, scale, position_scale)
     most = most_slots(problem)
     height, width = _tables(rel_height, rel_width, q)
-    wide, own, target = _wide(problem, q, k, v, out, grad, dq), _for_backward(problem), _target(q)
+    wide, target = _wide(problem, q, k, v, out, grad, dq), _target(q)
     eye = _eye(power(problem.window), getattr(torch, _table(problem)), q.device)
-    unit = _eye(own["LIVE"], q.dtype, q.device)
 
     def launch(config: Config) -> tuple[Tensor, Tensor, Tensor]:
         count = programs(problem, config)
         part_k, part_v = (q.new_empty(count * config.each, most, x.shape[-1]) for x in (k, v))
+        unit = _eye(live(problem, config), q.dtype, q.device)
         part_r = q.new_zeros(count * config.each, 2, *problem.table_shape, dtype=lse.dtype)
         halo_bwd[(count,)](
             q, k, v, height, width, eye, unit, out, lse, grad, dq, part_k, part_v, part_r,
             problem.heads, problem.height, problem.width, *problem.queries, *problem.grid, most,
             *q.stride(), *k.stride(), *v.stride(), *out.stride(), *grad.stride(), *dq.stride(),
-            **_constants(problem, config, wide), **own, **config.options(target),
+            **_constants(problem, config, target, wide), **_for_backward(problem, config),
+            **config.options(target),
         )  # fmt: skip
         return part_k, part_v, part_r
 
@@ -232,7 +234,7 @@ register_flop_formula(torch.ops.halobench.triton_fused)(flop)
 register_flop_formula(torch.ops.halobench.triton_fused_backward)(flop_backward)
 
 
-def _constants(problem: Problem, config: Config, wide: bool) -> dict[str, Any]:
+def _constants(problem: Problem, config: Config, target: str, wide: bool) -> dict[str, Any]:
     """Of both kernels."""
     rows, columns = tile(problem.side, config.queries)
     return {
@@ -257,7 +259,7 @@ def _constants(problem: Problem, config: Config, wide: bool) -> dict[str, Any]:
         "EACH": config.each,
         "ACC": tl.float64 if problem.dtype == "float64" else tl.float32,
         "TABLE": getattr(tl, _table(problem)),
-        "PRECISION": _precision(problem.dtype),
+        "PRECISION": _precision(problem.dtype, target),
         "WIDE": wide,
     }
 
@@ -269,10 +271,10 @@ def _for_forward(problem: Problem) -> dict[str, Any]:
     return {"ABOVE": above, "MUCH": 2.0**15 if half else 2.0**64}
 
 
-def _for_backward(problem: Problem) -> dict[str, Any]:
+def _for_backward(problem: Problem, config: Config) -> dict[str, Any]:
     """Constants of that kernel alone."""
-    live = problem.window + table_step(problem) * (problem.side - 1)
-    return {"SCALE": problem.logit_scale, "POSITION_SCALE": problem.position_scale, "LIVE": power(live)}
+    scales = {"SCALE": problem.logit_scale, "POSITION_SCALE": problem.position_scale}
+    return scales | {"LIVE": live(problem, config)}
 
 
 def _chosen(kernel: str, problem: Problem, target: str, launch: Callable[[Config], object]) -> Config:
@@ -311,9 +313,9 @@ def _table(problem: Problem) -> str:
     return TABLES.get(problem.dtype, problem.dtype)
 
 
-def _precision(dtype: str) -> str:
+def _precision(dtype: str, target: str) -> str:
     """Of products in float32: three passes of TF32, or one where torch allows that much error."""
-    if dtype != "float32" or INTERPRETED:
+    if dtype != "float32" or not target.startswith("sm_"):  # AMD's have no three passes
         return "ieee"
     return "tf32" if torch.backends.cuda.matmul.allow_tf32 else "tf32x3"
 
