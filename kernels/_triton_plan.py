@@ -14,6 +14,7 @@ FEWEST = 16  # what a product of matrices takes along an axis
 ENOUGH = 1024  # programs: about two waves of four on each of an H200's 132 multiprocessors
 MOST_EACH = 8  # heads a program
 INTERPRETER = "interpreter"  # a target, too
+WARPGROUPS = ("sm_90", "sm_100", "sm_103", INTERPRETER)
 
 
 class Config(NamedTuple):
@@ -88,10 +89,10 @@ def configs(kernel: str, problem: Problem, target: str) -> list[Config]:
 
 
 def _kind(target: str) -> str:
-    """Ampere's products read registers, Hopper's and those after it shared memory."""
+    """Products of Ampere, and of all cards for desktops, read registers; others of NVIDIA shared memory."""
     if target.startswith("gfx"):
         return "amd"
-    return "ampere" if target.startswith("sm_8") else "hopper"
+    return "hopper" if target in WARPGROUPS else "ampere"
 
 
 def tile(side: int, queries: int) -> tuple[int, int]:
@@ -132,10 +133,10 @@ def most_slots(problem: Problem) -> int:
 
 
 def slots(problem: Problem) -> int:
-    """Padding of tiles and of the last slots of a window included."""
+    """Padding of tiles included, and of the sixteen slots that a window's guess and rest are made of."""
     rows, columns = tile(problem.side, QUERIES)
     height, width = (_inside(problem, size) for size in (problem.height, problem.width))
-    visited = sum(-(-y * x // FEWEST) * FEWEST for y in height for x in width)
+    visited = sum((y * x // FEWEST + 1) * FEWEST for y in height for x in width)
     return problem.batch * problem.heads * tiles(problem.side, QUERIES) * rows * columns * visited
 
 
