@@ -78,7 +78,9 @@ def spent() -> float:
     return _log.seconds if _log is not None else 0.0
 
 
-def chosen(kernel: str, key: Key, configs: Sequence[C], time: Callable[[C], float]) -> C:
+def chosen(
+    kernel: str, key: Key, configs: Sequence[C], time: Callable[[C], float], *, trials: bool = True
+) -> C:
     """The configuration to launch this kernel with.
 
     Args:
@@ -86,25 +88,25 @@ def chosen(kernel: str, key: Key, configs: Sequence[C], time: Callable[[C], floa
         key: device, compiler, and what decides of the problem: never all of its sizes.
         configs: those worth a trial; the first is the default.
         time: seconds that the kernel takes with a configuration; what it raises rules that one out.
+        trials: whether this call may measure, where `autotune()` wants it.
     """
-    config = configs[0] if _first else _look_up(kernel, key, configs, time)
+    config = configs[0] if _first else _look_up((kernel, *key), configs, time, trials)
     if _log is not None:
         numbers = " ".join(f"{name}={value}" for name, value in config._asdict().items())
         _log.used[f"{kernel} {numbers}"] = None
     return config
 
 
-def _look_up(kernel: str, key: Key, configs: Sequence[C], time: Callable[[C], float]) -> C:
-    key = (kernel, *key)
+def _look_up(key: Key, configs: Sequence[C], time: Callable[[C], float], trials: bool) -> C:
     if key not in _found:
         _found[key] = _kept(key, configs)
-    if _found[key] is None and _log is not None and _log.trials and len(configs) > 1:
+    if _found[key] is None and trials and _log is not None and _log.trials and len(configs) > 1:
         _found[key] = _fastest(key, configs, time, _log)
     return _found[key] or configs[0]
 
 
-def _fastest(key: Key, configs: Sequence[C], time: Callable[[C], float], log: Log) -> C:
-    """Kept on disk, unless none could be timed."""
+def _fastest(key: Key, configs: Sequence[C], time: Callable[[C], float], log: Log) -> C | None:
+    """Kept on disk, too; None where none could be timed."""
     start, seconds = monotonic(), {}
     for config in configs:
         try:
@@ -112,12 +114,13 @@ def _fastest(key: Key, configs: Sequence[C], time: Callable[[C], float], log: Lo
         except Exception as error:  # the compiler's and the driver's, of many kinds
             reason = str(error).partition("\n")[0]
             warnings.warn(f"{key[0]} can not be timed with {config}: {reason}", stacklevel=2)
-    best = min(seconds, key=lambda config: seconds[config], default=configs[0])
+    log.seconds += monotonic() - start
+    if not seconds:
+        return None
+    best = min(seconds, key=lambda config: seconds[config])
     if configs[0] in seconds and seconds[configs[0]] * RATHER <= seconds[best]:
         best = configs[0]
-    log.seconds += monotonic() - start
-    if seconds:
-        _keep(key, best, seconds)
+    _keep(key, best, seconds)
     return best
 
 

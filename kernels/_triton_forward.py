@@ -124,7 +124,7 @@ def halo_fwd(  # type: ignore[no-untyped-def]
             tries += 1
             if tl.max(b_sum, 0) < MUCH:
                 tries = 2
-            else:
+            if tries < 2:
                 for i_start in range(0, n_slots, CHUNK):
                     o_n = tl.minimum(i_start + tl.arange(0, CHUNK), n_slots - 1)
                     b_all, _y, _x = _scores(

@@ -116,7 +116,7 @@ def both_relative(  # type: ignore[no-untyped-def]
 
 @triton.jit  # type: ignore[untyped-decorator]
 def narrow(b, TABLE: tl.constexpr):  # type: ignore[no-untyped-def]
-    """Half precision has more digits than bfloat16, and ends at 65504: clamped there, two a instruction."""
+    """Half precision has more digits than bfloat16, and ends at 65504: clamped well before, two a time."""
     b = b.to(TABLE)
     if tl.float16 == TABLE:
         b = tl.clamp(b, tl.full([1, 1, 1], -30000.0, tl.float16), tl.full([1, 1, 1], 30000.0, tl.float16))

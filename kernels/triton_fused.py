@@ -16,6 +16,7 @@ from collections.abc import Callable
 from contextlib import nullcontext
 from functools import cache
 from math import e, gcd, log2
+from statistics import median
 from typing import Any
 
 import torch
@@ -23,9 +24,9 @@ import triton  # type: ignore[import-untyped]
 import triton.language as tl  # type: ignore[import-untyped]
 from torch import Tensor
 from torch.utils.flop_counter import register_flop_formula
-from triton.testing import do_bench  # type: ignore[import-untyped]
 
 from halobench.attention import Build, Position, attention
+from halobench.clock import CudaClock
 from halobench.problem import Problem
 from halobench.tuning import chosen
 
@@ -50,6 +51,7 @@ from ._triton_plan import (
 from ._windows import table_step
 
 KEYS = 64  # of a program that sums their gradients
+TRIAL_SAMPLES = 9  # of a configuration
 WIDEST = {"dim_qk": 256, "dim_v": 256, "window": 64}  # more spills from the registers
 NARROW = 2.0**-7  # relative logits are kept in units of q.k: a smaller scale goes into k first
 INTERPRETED = os.environ.get("TRITON_INTERPRET") == "1"
@@ -145,7 +147,7 @@ def _forward(  # noqa: PLR0913  an operator's schema has no problems, only numbe
         )  # fmt: skip
 
     with _on(q):
-        launch(_chosen("forward", problem, target, launch))
+        launch(_chosen("forward", problem, target, wide, (q, k, v), launch))
     return out, lse
 
 
@@ -181,7 +183,7 @@ def _backward(  # noqa: PLR0913  an operator's schema has no problems, only numb
         return part_k, part_v, part_r
 
     with _on(q):
-        config = _chosen("backward", problem, target, launch)
+        config = _chosen("backward", problem, target, wide, (q, k, v, grad), launch)
         part_k, part_v, part_r = launch(config)
         for part, x, factor in ((part_k, dk, scale), (part_v, dv, 1.0)):
             _fold(part, x, problem, config, factor)
@@ -267,8 +269,9 @@ def _constants(problem: Problem, config: Config, target: str, wide: bool) -> dic
 def _for_forward(problem: Problem) -> dict[str, Any]:
     """Constants of that kernel alone."""
     half = problem.dtype == "float16"  # whose weights end before 2**16, and lose digits below 2**-14
+    # Of the others what is summed up ends at 2**128, and values want their share of that.
     above = 8 / (problem.logit_scale * log2(e)) if half else 0.0
-    return {"ABOVE": above, "MUCH": 2.0**15 if half else 2.0**64}
+    return {"ABOVE": above, "MUCH": 2.0**15 if half else 2.0**40}
 
 
 def _for_backward(problem: Problem, config: Config) -> dict[str, Any]:
@@ -277,26 +280,35 @@ def _for_backward(problem: Problem, config: Config) -> dict[str, Any]:
     return scales | {"LIVE": live(problem, config)}
 
 
-def _chosen(kernel: str, problem: Problem, target: str, launch: Callable[[Config], object]) -> Config:
+def _chosen(  # noqa: PLR0913  what decides which configuration is fastest
+    kernel: str, problem: Problem, target: str, wide: bool, tensors: tuple[Tensor, ...],
+    launch: Callable[[Config], object],
+) -> Config:  # fmt: skip
+    every = configs(kernel, problem, target)
     if INTERPRETED:
-        return configs(kernel, problem, target)[0]
+        return every[0]
 
     def time(config: Config) -> float:
-        milliseconds: float = do_bench(lambda: launch(config), warmup=10, rep=50, return_mode="median")
-        return milliseconds / 1e3
+        launch(config)  # compiles
+        samples = CudaClock(cold=True).series(lambda: launch(config), TRIAL_SAMPLES)
+        return median(sample.device_s for sample in samples)
 
+    adjacent = all(x.stride(4) == 1 for x in tensors)
     key = _key(kernel, problem, torch.cuda.get_device_name())
-    return chosen(f"triton_fused {kernel}", key, configs(kernel, problem, target), time)
+    key += (_precision(problem.dtype, target), wide, adjacent)
+    trials = not torch.cuda.is_current_stream_capturing()
+    return chosen(f"triton_fused {kernel}", key, every, time, trials=trials)
 
 
 @cache
 def _key(kernel: str, problem: Problem, device: str) -> tuple[str | int | float, ...]:
-    """What decides which configuration is fastest: of the map's size only how many programs it makes."""
+    """Of the map's size only how many programs it makes."""
     code = {"forward": halo_fwd, "backward": halo_bwd}[kernel].cache_key
     size = programs(problem, Config(FEWEST)).bit_length()
     return (
         device, triton.__version__, code, problem.dtype, problem.block, problem.halo, problem.stride,
-        problem.border, problem.position, problem.dim_qk, problem.dim_v, gcd(problem.heads, MOST_EACH), size,
+        problem.border, problem.position, problem.offset, problem.dim_qk, problem.dim_v,
+        gcd(problem.heads, MOST_EACH), size,
     )  # fmt: skip
 
 
@@ -358,9 +370,19 @@ def _accumulator(dtype: torch.dtype) -> torch.dtype:
     return torch.float64 if dtype == torch.float64 else torch.float32
 
 
-@cache
 def _eye(size: int, dtype: torch.dtype, device: torch.device) -> Tensor:
-    return torch.eye(size, dtype=dtype, device=device)
+    """Made once, but for a graph that is being captured: what is made there is there at a replay only."""
+    if device.type == "cuda" and torch.cuda.is_current_stream_capturing():
+        return torch.eye(size, dtype=dtype, device=device)
+    return _eye_made_once(size, dtype, device)
+
+
+@cache
+def _eye_made_once(size: int, dtype: torch.dtype, device: torch.device) -> Tensor:
+    eye = torch.eye(size, dtype=dtype, device=device)
+    if eye.is_cuda:
+        torch.cuda.current_stream(device).synchronize()  # other streams will read it
+    return eye
 
 
 def _on(x: Tensor) -> Any:

@@ -8,7 +8,7 @@ import time
 import pytest
 from typer.testing import CliRunner
 
-from halobench import campaign, campaign_parts, execute, verdicts, worker
+from halobench import campaign, campaign_parts, execute, tuning, verdicts, worker
 from halobench.attention import ATTENTIONS, runs_anywhere
 from halobench.campaign import chosen, go_on, main, must_go, show_plan
 from halobench.campaign_parts import PARTS, Part
@@ -19,7 +19,8 @@ from halobench.store import Store
 
 
 @pytest.fixture
-def setup(tmp_path):
+def setup(tmp_path, monkeypatch):
+    monkeypatch.setenv(tuning.CACHE, str(tmp_path))  # a campaign has its own, of the whole process
     return Setup(tmp_path / "campaign", "cpu", small=True)
 
 

@@ -97,19 +97,21 @@ def test_a_network_is_measured_in_bfloat16(direction):
     assert record.status == "ok", record.reason
 
 
-def fused(problem=WIDE):
-    """The problem in bfloat16, its inputs, and what should come of them."""
-    problem = replace(problem, dtype="bfloat16")
+def fused(problem, dtype="bfloat16"):
+    """The problem, its inputs, and what should come of them."""
+    problem = replace(problem, dtype=dtype)
     given = oracle.inputs(problem, device="cuda")
     return problem, given, check.truth(problem, given)
 
 
+@pytest.mark.parametrize("title", ["32x32 n8 d16 b8h3", "14x14 n8 d24 v72 b7h2"])
 @pytest.mark.parametrize("kernel", ["forward", "backward"])
-def test_every_configuration_is_right(kernel, monkeypatch):
-    problem, given, known = fused(replace(STANDARD["14x14 n8 d24 v72 b7h2"], batch=2))
+def test_every_configuration_is_right(kernel, title, monkeypatch):
+    """Those of the whole batch, on one map."""
+    problem, given, known = fused(replace(STANDARD[title], batch=1))
     module = sys.modules[ATTENTIONS["triton_fused"].attend.__module__]
     every, target = module.configs, module._target(given.q)
-    for config in every(kernel, problem, target):
+    for config in every(kernel, STANDARD[title], target):
 
         def only(name, *rest, config=config):
             return [config] if name == kernel else every(name, *rest)
@@ -121,10 +123,24 @@ def test_every_configuration_is_right(kernel, monkeypatch):
         assert verdict.right, (config, verdict)
 
 
+@pytest.mark.parametrize("border", ["mask", "zero"])
+@pytest.mark.parametrize("dtype", ["bfloat16", "float16", "float32"])
+def test_a_head_whose_weights_leave_their_type_is_done_again(dtype, border):
+    problem, given, known = fused(replace(PROBLEMS["large logits"], border=border), dtype)
+    results = check.run(ATTENTIONS["triton_fused"].attend, problem, given, known.grad_out)
+    verdict = check.judge(results, problem, given, known)
+    assert verdict.right, verdict
+
+
+@pytest.mark.filterwarnings("default:.*can not be timed")
 def test_trials_find_a_configuration_and_keep_it(monkeypatch, tmp_path):
     monkeypatch.setenv(tuning.CACHE, str(tmp_path))
     monkeypatch.setattr(tuning, "_found", {})
-    record = measure(case("triton_fused", direction="forward_backward"), SETTINGS)
+    tried = AttentionCase(
+        implementation="triton_fused", problem=replace(WIDE, dtype="bfloat16"), device="cuda",
+        direction="forward_backward",
+    )  # fmt: skip
+    record = measure(tried, SETTINGS)
     assert record.status == "ok", record.reason
     assert record.tune_s > 0
     assert "triton_fused backward" in record.config
@@ -140,14 +156,15 @@ def test_gradients_are_the_same_bits_every_time():
 
 
 def test_a_cuda_graph_captures_forward_and_backward():
-    problem, given, known = fused()
+    problem, given, known = fused(WIDE)
     inputs = [x.detach().requires_grad_() for x in given.tensors.values()]
 
     def step():
         out = ATTENTIONS["triton_fused"].attend(*inputs[:3], tuple(inputs[3:]), problem)
-        return (out, *torch.autograd.grad(out, inputs, known.grad_out.to(out)))
+        return (out.detach(), *torch.autograd.grad(out, inputs, known.grad_out.to(out)))
 
     side = torch.cuda.Stream()
+    side.wait_stream(torch.cuda.current_stream())
     with torch.cuda.stream(side):
         expected = step()
     side.synchronize()
@@ -161,7 +178,7 @@ def test_a_cuda_graph_captures_forward_and_backward():
 
 @pytest.mark.filterwarnings("ignore:The .grad attribute of a Tensor that is not a leaf:UserWarning")
 def test_torch_accepts_the_operator_on_the_device():
-    _, given, _ = fused()
+    _, given, _ = fused(WIDE)
     inputs = [x.detach().requires_grad_() for x in given.tensors.values()]
     numbers = (WIDE.block, WIDE.halo, 1, True, False, 0.2, 1.0)
     torch.library.opcheck(torch.ops.halobench.triton_fused.default, (*inputs, *numbers))

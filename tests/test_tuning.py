@@ -120,6 +120,12 @@ def test_a_folder_that_can_not_be_written_is_told_and_does_no_harm(folder):
         assert ask() == Config(32)
 
 
+def test_a_call_can_refuse_trials_and_the_next_one_makes_them():
+    with tuning.autotune():
+        assert tuning.chosen("kernel", ("card", 1), CONFIGS, never, trials=False) == Config(64)
+        assert ask() == Config(32)
+
+
 def test_the_log_says_what_was_used_and_how_long_trials_took():
     with tuning.autotune() as log:
         ask()
