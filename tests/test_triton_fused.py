@@ -95,18 +95,18 @@ def test_tiles_and_steps_of_other_sizes_are_right(config, monkeypatch):
 
 
 @needs_interpreter
-@pytest.mark.parametrize("dtype", ["float32", "float16"])
+@pytest.mark.parametrize(("dtype", "bound"), [("float32", 1e-6), ("float16", 1e-3)])
 @pytest.mark.parametrize(("slot", "border"), [((0, 0), "zero"), ((5, 7), "mask"), ((9, 9), "zero")])
-def test_a_slot_that_outweighs_all_that_were_looked_at_is_right(slot, border, dtype):
+def test_a_slot_that_outweighs_all_that_were_looked_at_is_right(slot, border, dtype, bound):
     """Larger than the guess by more than a weight can hold: the head is done again."""
     problem = Problem(
         height=10, width=10, block=4, halo=3, dim_qk=8, dim_v=8, scale=1.0, border=border, dtype=dtype
     )
-    given = oracle.inputs(problem)
-    given.tensors["q"].fill_(2.0)
-    given.tensors["k"].mul_(0.1)[..., *slot, :] = 20.0
-    found = check.examine(ATTENTIONS["triton_fused"], problem, given, check.truth(problem, given))
-    assert found.right, found
+    q, k, v = oracle.inputs(problem).tensors.values()
+    q.fill_(2.0)
+    k.mul_(0.1)[..., *slot, :] = 20.0
+    exact = oracle.attend(*(x.double() for x in (q, k, v)), None, problem)
+    assert check.relative_error(fused(q, k, v, problem=problem), exact) < bound
 
 
 @needs_interpreter
