@@ -95,6 +95,7 @@ def _kind(target: str) -> str:
     return "hopper" if target in WARPGROUPS else "ampere"
 
 
+@cache
 def tile(side: int, queries: int) -> tuple[int, int]:
     """Rows and columns of a program's part of the queries of a block, powers of two.
 
