@@ -112,9 +112,10 @@ def sweep(
     timeout: Annotated[float | None, typer.Option(help="Seconds for all of a case.")] = None,
     replicates: Annotated[int | None, typer.Option(help="Processes a case, in interleaved rounds.")] = None,
     seed: Annotated[int | None, typer.Option(help="Of inputs and order.")] = None,
-    no_autotune: Annotated[
-        bool, typer.Option("--no-autotune", help="Kernels in their default configurations.")
-    ] = False,
+    autotune: Annotated[
+        str | None, typer.Option(help="Configurations of kernels: try, known or off.")
+    ] = None,
+    no_autotune: Annotated[bool, typer.Option("--no-autotune", help="As --autotune off.")] = False,
 ) -> int:
     """Plan, check, measure, store and report."""
     given = {name: value for name, value in locals().items() if value is not None and value is not False}
@@ -122,7 +123,9 @@ def sweep(
 
     axes = {name: given[name].split(",") for name in sweeping.AXES if name in given}
     run: dict[str, Any] = {
-        name: given[name] for name in ("seconds", "timeout", "replicates", "seed") if name in given
+        name: given[name]
+        for name in ("seconds", "timeout", "replicates", "seed", "autotune")
+        if name in given
     }
     if no_autotune:
         run["autotune"] = "off"

@@ -10,7 +10,7 @@ import pytest
 from cases import attention_record
 from pandas.testing import assert_frame_equal
 
-from halobench import cli, execute, report, spec
+from halobench import cli, execute, report, spec, sweeping
 from halobench.record import BAD, SEVERITY
 from halobench.spec import Spec
 from halobench.store import Store
@@ -56,6 +56,7 @@ BAD_USE = {
         ["'backward'", "forward, forward_backward, inference"],
     ),
     "a scale": ("sweep smoke --scale nan", ["scale: 'nan'", "finite"]),
+    "tuning": ("sweep smoke --autotune maybe", ["autotune: 'maybe'", "try, known, off"]),
     "a device": ("sweep smoke --device tpu", ["device: 'tpu'", "cpu, cuda"]),
     "an implementation": ("sweep smoke --implementation naive", ["'naive'", "naive_global"]),
     "a model": ("sweep smoke --model halonet_h9", ["'halonet_h9'", "halonet_h0, "]),
@@ -142,6 +143,14 @@ def test_help_imports_nothing_that_takes_long(line):
     assert done.returncode == 0
     assert "typer" in modules
     assert modules.isdisjoint({"torch", "numpy", "pandas", "matplotlib", "timm", "scipy"})
+
+
+def test_a_sweep_can_leave_kernels_as_they_are(halobench, monkeypatch):
+    asked = []
+    monkeypatch.setattr(sweeping, "show_plan", lambda wanted: asked.append(wanted.run.autotune) or 0)
+    for option in ("", "--autotune known", "--no-autotune"):
+        assert halobench(f"{SWEEP} --plan {option}")[0] == 0
+    assert asked == ["try", "known", "off"]
 
 
 def test_help_names_every_axis(halobench):
