@@ -122,11 +122,7 @@ def sweep(
     from halobench import sweeping
 
     axes = {name: given[name].split(",") for name in sweeping.AXES if name in given}
-    run: dict[str, Any] = {
-        name: given[name]
-        for name in ("seconds", "timeout", "replicates", "seed", "autotune")
-        if name in given
-    }
+    run: dict[str, Any] = {name: given[name] for name in sweeping.SETTINGS if name in given}
     if no_autotune:
         run["autotune"] = "off"
     if resume is not None:

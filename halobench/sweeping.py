@@ -14,6 +14,7 @@ from halobench.spec import WORKLOADS, AttentionTable, ModelTable, RunTable, Spec
 from halobench.store import Store
 from halobench.sweep import Plan, devices, plan
 
+SETTINGS = tuple(RunTable.model_fields)
 AXES = tuple(dict.fromkeys([*AttentionTable.model_fields, *ModelTable.model_fields]))
 
 

@@ -6,14 +6,15 @@ import triton.language as tl  # type: ignore[import-untyped]
 from ._triton_parts import (
     both_relative,
     divide,
-    factors,
     logits,
     offsets,
     one_hot,
+    outside,
     place,
     reciprocal,
     rows,
     span,
+    start,
 )
 
 
@@ -34,7 +35,9 @@ def _step(  # type: ignore[no-untyped-def]
     b_v = rows(p_v, offsets(o_y, s_vy, o_x, s_vx, WIDE), s_vd, m_n, DIM_V, DV, MASKED, WIDE)  # [slot DV]
     i_y = tl.minimum(o_y + skip_y, ROWS - 1) if MASKED else o_y + skip_y
     i_x = o_x + skip_x
-    b_s = logits(b_q, b_y, b_x, b_k, p_eye, i_y, i_x, m_n, POSITION, ROWS, MASKED, ACC, PRECISION)
+    b_s = logits(b_q, b_y, b_x, b_k, p_eye, i_y, i_x, POSITION, ROWS, ACC, PRECISION)
+    if MASKED:
+        b_s = tl.where(m_n[None, :], b_s, float("-inf"))
     b_p = tl.exp2(b_s * C - b_lse[:, None])
     b_dp = tl.dot(b_do, tl.trans(b_v), input_precision=PRECISION, out_dtype=ACC)
     b_ds = (b_p * (b_dp - b_delta[:, None])).to(b_q.dtype)
@@ -106,18 +109,18 @@ def halo_bwd(  # type: ignore[no-untyped-def]
     n_qy, n_qx = tl.minimum(SIDE - i_a, QY - i_qy), tl.minimum(SIDE - i_c, QX - i_qx)
     o_qy, o_qx = tl.arange(0, TILE) // TX, tl.arange(0, TILE) % TX
     m_q = (o_qy < n_qy) & (o_qx < n_qx)
-    p_q += i_b * s_qb + i_head * s_qn + i_qy.to(tl.int64) * s_qy + i_qx.to(tl.int64) * s_qx
-    p_do += i_b * s_gb + i_head * s_gn + i_qy.to(tl.int64) * s_gy + i_qx.to(tl.int64) * s_gx
-    p_out += i_b * s_ob + i_head * s_on + i_qy.to(tl.int64) * s_oy + i_qx.to(tl.int64) * s_ox
+    p_q += start(i_b, i_head, i_qy, i_qx, s_qb, s_qn, s_qy, s_qx)
+    p_do += start(i_b, i_head, i_qy, i_qx, s_gb, s_gn, s_gy, s_gx)
+    p_out += start(i_b, i_head, i_qy, i_qx, s_ob, s_on, s_oy, s_ox)
     p_lse += ((i_b * HEADS + i_head) * QY + i_qy) * QX + i_qx
     o_y, n_y, skip_y = span(i_by, Y, BLOCK, HALO)
     o_x, n_x, skip_x = span(i_bx, X, BLOCK, HALO)
     n_slots, inverse = n_y * n_x, reciprocal(n_x)
-    p_k += i_b * s_kb + i_head * s_kn + o_y.to(tl.int64) * s_ky + o_x.to(tl.int64) * s_kx
-    p_v += i_b * s_vb + i_head * s_vn + o_y.to(tl.int64) * s_vy + o_x.to(tl.int64) * s_vx
+    p_k += start(i_b, i_head, o_y, o_x, s_kb, s_kn, s_ky, s_kx)
+    p_v += start(i_b, i_head, o_y, o_x, s_vb, s_vn, s_vy, s_vx)
     p_part_k += i_part * SLOTS * DIM
     p_part_v += i_part * SLOTS * DIM_V
-    p_dq += i_b * s_db + i_head * s_dn + i_qy.to(tl.int64) * s_dy + i_qx.to(tl.int64) * s_dx
+    p_dq += start(i_b, i_head, i_qy, i_qx, s_db, s_dn, s_dy, s_dx)
     p_part_r += i_part * (2 * (2 * WINDOW - 1) * DIM_REL)
     n_full = n_slots // CHUNK * CHUNK
     for _ in range(EACH):
@@ -151,12 +154,9 @@ def halo_bwd(  # type: ignore[no-untyped-def]
         if POSITION:
             if ZERO:
                 if n_slots < WINDOW * WINDOW:  # slots outside the map: dp is 0, so ds = -p delta
-                    o_w = tl.arange(0, ROWS)
-                    b_yf, b_xf = b_y.to(ACC), b_x.to(ACC)
-                    m_y = (o_w >= skip_y) & (o_w < skip_y + n_y)
-                    m_x = (o_w >= skip_x) & (o_w < skip_x + n_x)
-                    b_r1, b_c1, b_top1 = factors(b_yf, b_xf, (o_w < WINDOW) & (m_y == 0), o_w < WINDOW, C)
-                    b_r2, b_c2, b_top2 = factors(b_yf, b_xf, m_y, (o_w < WINDOW) & (m_x == 0), C)
+                    b_r1, b_c1, b_top1, b_r2, b_c2, b_top2 = outside(
+                        b_y, b_x, skip_y, n_y, skip_x, n_x, WINDOW, ROWS, ACC, C
+                    )
                     b_1 = tl.exp2(b_top1 - b_lse) * b_delta
                     b_2 = tl.exp2(b_top2 - b_lse) * b_delta
                     b_dy -= b_r1 * (tl.sum(b_c1, 1) * b_1)[:, None] + b_r2 * (tl.sum(b_c2, 1) * b_2)[:, None]
@@ -215,7 +215,7 @@ def fold(  # type: ignore[no-untyped-def]
         for i_tile in range(TILES):
             o_part = ((i_window * TILES + i_tile) * SLOTS + o_n)[:, None] * DIM + o_d[None, :]
             b_sum += tl.load(p_part + o_part, mask=m[:, None] & (o_d < DIM)[None, :], other=0.0).to(ACC)
-    o_out = i_b * s_b + i_head * s_n + o_y.to(tl.int64) * s_y + o_x.to(tl.int64) * s_x
+    o_out = start(i_b, i_head, o_y, o_x, s_b, s_n, s_y, s_x)
     p_d += o_out[:, None] + o_d.to(tl.int64)[None, :] * s_d
     m_out = (o_key < Y * X)[:, None] & (o_d < DIM)[None, :]
     tl.store(p_d, (b_sum * FACTOR).to(p_d.dtype.element_ty), mask=m_out)

@@ -9,7 +9,18 @@ largest logit is looked for, and the head done again.
 import triton  # type: ignore[import-untyped]
 import triton.language as tl  # type: ignore[import-untyped]
 
-from ._triton_parts import both_relative, divide, factors, logits, offsets, place, reciprocal, rows, span
+from ._triton_parts import (
+    both_relative,
+    divide,
+    logits,
+    offsets,
+    outside,
+    place,
+    reciprocal,
+    rows,
+    span,
+    start,
+)
 
 
 @triton.jit  # type: ignore[untyped-decorator]
@@ -23,7 +34,7 @@ def _scores(  # type: ignore[no-untyped-def]
     o_x = o_n - o_y * n_x
     b_k = rows(p_k, offsets(o_y, s_ky, o_x, s_kx, WIDE), s_kd, o_n, DIM, D, False, WIDE)  # [slot D]
     i_y, i_x = o_y + skip_y, o_x + skip_x
-    b_s = logits(b_q, b_y, b_x, b_k, p_eye, i_y, i_x, o_n, POSITION, ROWS, False, ACC, PRECISION)
+    b_s = logits(b_q, b_y, b_x, b_k, p_eye, i_y, i_x, POSITION, ROWS, ACC, PRECISION)
     return b_s, o_y, o_x
 
 
@@ -83,10 +94,10 @@ def halo_fwd(  # type: ignore[no-untyped-def]
     o_few = tl.arange(0, 16)  # what is left of a window after sixteens, filled up with slots spread over it
     m_few = o_few < n_rest
     o_few = tl.where(m_few, n_even + o_few, o_few * n_slots // 16)
-    p_q += i_b * s_qb + i_head * s_qn + i_qy.to(tl.int64) * s_qy + i_qx.to(tl.int64) * s_qx
-    p_k += i_b * s_kb + i_head * s_kn + o_y.to(tl.int64) * s_ky + o_x.to(tl.int64) * s_kx
-    p_v += i_b * s_vb + i_head * s_vn + o_y.to(tl.int64) * s_vy + o_x.to(tl.int64) * s_vx
-    p_out += i_b * s_ob + i_head * s_on + i_qy.to(tl.int64) * s_oy + i_qx.to(tl.int64) * s_ox
+    p_q += start(i_b, i_head, i_qy, i_qx, s_qb, s_qn, s_qy, s_qx)
+    p_k += start(i_b, i_head, o_y, o_x, s_kb, s_kn, s_ky, s_kx)
+    p_v += start(i_b, i_head, o_y, o_x, s_vb, s_vn, s_vy, s_vx)
+    p_out += start(i_b, i_head, i_qy, i_qx, s_ob, s_on, s_oy, s_ox)
     p_lse += ((i_b * HEADS + i_head) * QY + i_qy) * QX + i_qx
     for _ in range(EACH):
         b_q = rows(p_q, offsets(o_qy, s_qy, o_qx, s_qx, WIDE), s_qd, m_q, DIM, D, True, WIDE)  # [query D]
@@ -136,12 +147,9 @@ def halo_fwd(  # type: ignore[no-untyped-def]
         if ZERO:
             if n_slots < WINDOW * WINDOW:  # slots outside the map weigh in the sum, and nothing else
                 if POSITION:
-                    o_w = tl.arange(0, ROWS)
-                    b_yf, b_xf = b_y.to(ACC), b_x.to(ACC)
-                    m_y = (o_w >= skip_y) & (o_w < skip_y + n_y)
-                    m_x = (o_w >= skip_x) & (o_w < skip_x + n_x)
-                    b_r1, b_c1, b_top1 = factors(b_yf, b_xf, (o_w < WINDOW) & (m_y == 0), o_w < WINDOW, C)
-                    b_r2, b_c2, b_top2 = factors(b_yf, b_xf, m_y, (o_w < WINDOW) & (m_x == 0), C)
+                    b_r1, b_c1, b_top1, b_r2, b_c2, b_top2 = outside(
+                        b_y, b_x, skip_y, n_y, skip_x, n_x, WINDOW, ROWS, ACC, C
+                    )
                     b_new = tl.maximum(b_top, tl.maximum(b_top1, b_top2))
                     b_more = tl.sum(b_r1, 1) * tl.sum(b_c1, 1) * tl.exp2(b_top1 - b_new)
                     b_more += tl.sum(b_r2, 1) * tl.sum(b_c2, 1) * tl.exp2(b_top2 - b_new)

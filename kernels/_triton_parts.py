@@ -35,6 +35,12 @@ def span(i_block, SIZE, BLOCK: tl.constexpr, HALO: tl.constexpr):  # type: ignor
 
 
 @triton.jit
+def start(i_b, i_head, i_y, i_x, s_b, s_n, s_y, s_x):  # type: ignore[no-untyped-def]
+    """Of a position's channels, in 64 bits; batch and head are in 64 bits already."""
+    return i_b * s_b + i_head * s_n + i_y.to(tl.int64) * s_y + i_x.to(tl.int64) * s_x
+
+
+@triton.jit
 def reciprocal(n):  # type: ignore[no-untyped-def]
     """2**20 / n, rounded up: for `divide`."""
     return (1048575 + n) // n
@@ -131,8 +137,8 @@ def one_hot(p_eye, i, ROWS: tl.constexpr, SIZE: tl.constexpr):  # type: ignore[n
 
 @triton.jit  # type: ignore[untyped-decorator]
 def logits(  # type: ignore[no-untyped-def]
-    b_q, b_y, b_x, b_k, p_eye, i_y, i_x, m_n, POSITION: tl.constexpr, ROWS: tl.constexpr,
-    MASKED: tl.constexpr, ACC: tl.constexpr, PRECISION: tl.constexpr,
+    b_q, b_y, b_x, b_k, p_eye, i_y, i_x, POSITION: tl.constexpr, ROWS: tl.constexpr, ACC: tl.constexpr,
+    PRECISION: tl.constexpr,
 ):  # fmt: skip
     """[query slot] in units of q.k: a product with keys, and two that put the relative logits in place."""
     b_s = tl.dot(b_q, tl.trans(b_k), input_precision=PRECISION, out_dtype=ACC)
@@ -140,9 +146,22 @@ def logits(  # type: ignore[no-untyped-def]
         b_ey, b_ex = one_hot(p_eye, i_y, ROWS, ROWS), one_hot(p_eye, i_x, ROWS, ROWS)
         b_s = tl.dot(b_y, tl.trans(b_ey), b_s, input_precision=PRECISION, out_dtype=ACC)
         b_s = tl.dot(b_x, tl.trans(b_ex), b_s, input_precision=PRECISION, out_dtype=ACC)
-    if MASKED:
-        b_s = tl.where(m_n[None, :], b_s, float("-inf"))
     return b_s
+
+
+@triton.jit  # type: ignore[untyped-decorator]
+def outside(  # type: ignore[no-untyped-def]
+    b_y, b_x, skip_y, n_y, skip_x, n_x, WINDOW: tl.constexpr, ROWS: tl.constexpr, ACC: tl.constexpr,
+    C: tl.constexpr,
+):  # fmt: skip
+    """`factors` of slots outside the map: of whole rows, and of what is outside in the other rows."""
+    o_w = tl.arange(0, ROWS)
+    b_y, b_x = b_y.to(ACC), b_x.to(ACC)
+    m_y = (o_w >= skip_y) & (o_w < skip_y + n_y)
+    m_x = (o_w >= skip_x) & (o_w < skip_x + n_x)
+    b_r1, b_c1, b_top1 = factors(b_y, b_x, (o_w < WINDOW) & (m_y == 0), o_w < WINDOW, C)
+    b_r2, b_c2, b_top2 = factors(b_y, b_x, m_y, (o_w < WINDOW) & (m_x == 0), C)
+    return b_r1, b_c1, b_top1, b_r2, b_c2, b_top2
 
 
 @triton.jit  # type: ignore[untyped-decorator]

@@ -118,17 +118,15 @@ def test_every_configuration_is_right(kernel, title, monkeypatch):
 
         monkeypatch.setattr(module, "configs", only)
         with tuning.defaults():
-            results = check.run(ATTENTIONS["triton_fused"].attend, problem, given, known.grad_out)
-        verdict = check.judge(results, problem, given, known)
+            verdict = check.examine(ATTENTIONS["triton_fused"], problem, given, known)
         assert verdict.right, (config, verdict)
 
 
 @pytest.mark.parametrize("border", ["mask", "zero"])
 @pytest.mark.parametrize("dtype", ["bfloat16", "float16", "float32"])
 def test_a_head_whose_weights_leave_their_type_is_done_again(dtype, border):
-    problem, given, known = fused(replace(PROBLEMS["large logits"], border=border), dtype)
-    results = check.run(ATTENTIONS["triton_fused"].attend, problem, given, known.grad_out)
-    verdict = check.judge(results, problem, given, known)
+    large = fused(replace(PROBLEMS["large logits"], border=border), dtype)
+    verdict = check.examine(ATTENTIONS["triton_fused"], *large)
     assert verdict.right, verdict
 
 
