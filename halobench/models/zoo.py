@@ -68,7 +68,8 @@ def find(name: str) -> Model:
     """The model of this name; KeyError with the known names."""
     if name in CONFIGURATIONS:
         row = CONFIGURATIONS[name]
-        return Model(name, partial(HaloNet, row), row.image_size, True)
+        halo = row.convolutions < len(row.depths)
+        return Model(name, partial(HaloNet, row), row.image_size, halo)
     published = name.removeprefix(TIMM)
     if published == name or not _timm_has(published):
         raise KeyError(
