@@ -32,7 +32,7 @@ def main() -> None:
     except BAD_USE as error:
         _bad_use(error.args[0] if isinstance(error, KeyError) else str(error))
     if code == INTERRUPTED:
-        print("interrupted; a sweep goes on with --resume DIR", file=sys.stderr)
+        print("interrupted; a sweep goes on with --resume DIR, accuracy with the same --out", file=sys.stderr)
     sys.exit(code or 0)
 
 
@@ -178,10 +178,49 @@ def models(
         Path | None, typer.Option(metavar="FILE.csv", help="Write the table to a new file.")
     ] = None,
 ) -> int:
-    """Parameters, FLOPs, image size and published accuracy of every listed model."""
+    """Parameters, FLOPs by three counters, activations and published accuracy of every listed model."""
     from halobench import models_table
 
     return models_table.show(model.split(",") if model else None, csv)
+
+
+@app.command()
+def accuracy(
+    model: Annotated[str, typer.Argument(help="As `halobench list` has it, or any other of timm.")],
+    data: Annotated[Path, typer.Option(metavar="DIR", help="Images in class folders.")],
+    weights: Annotated[str, typer.Option(metavar="FILE", help="A checkpoint, or hub: those timm publishes.")],
+    implementation: Annotated[
+        str | None, typer.Option(help="Of the attention inside; default: the model's own.")
+    ] = None,
+    image_size: Annotated[
+        int | None, typer.Option(help="Pixels a side; default: what the model was published for.")
+    ] = None,
+    batch: Annotated[int, typer.Option(help="Images at a time.")] = 64,
+    dtype: Annotated[str, typer.Option(help="float32, float16, bfloat16, float64.")] = "float32",
+    device: Annotated[str | None, typer.Option(help="cpu or cuda; default: the fastest there is.")] = None,
+    workers: Annotated[
+        int | None, typer.Option(help="Processes that load images; default: one a core, 4 at most.")
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE.csv", help="A row an image; goes on where it was interrupted."),
+    ] = None,
+) -> int:
+    """How often a network is right: top-1 and top-5 on images in class folders."""
+    from halobench import accuracy_table
+
+    return accuracy_table.show(
+        model,
+        data,
+        weights=weights,
+        implementation=implementation,
+        image_size=image_size,
+        batch=batch,
+        dtype=dtype,
+        device=device,
+        workers=workers,
+        out=out,
+    )
 
 
 @app.command()

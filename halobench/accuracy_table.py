@@ -1,0 +1,198 @@
+"""The command `accuracy`: evaluate a network, keep a row an image, and print how often it is right."""
+
+import csv
+import json
+import os
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from rich.console import Console
+from rich.progress import track
+from rich.table import Column, Table
+from scipy.stats import binomtest
+from timm.data.config import resolve_data_config
+from torch.utils.data import DataLoader, Subset
+
+from halobench import accuracy, prepare_model, text
+from halobench.accuracy import Row
+from halobench.attention import AUTO, AUTO_ELSEWHERE
+from halobench.models import zoo
+from halobench.problem import CHOICES, ModelCase
+from halobench.progress import console
+from halobench.published import published, top1
+from halobench.sweep import devices, usable
+
+MARK = "# halobench accuracy "  # and settings: the first line of a file of rows
+COLUMNS = ",".join(Row._fields)  # the second
+CLASSES = 1000  # of the paper's networks; timm's say theirs
+WORKERS = 4  # as timm has
+TOLD = 10  # times that it is said how far it is, where there is no terminal
+
+
+@dataclass(frozen=True)
+class Settings:
+    """All that the rows in a file depend on."""
+
+    model: str
+    implementation: str
+    weights: str
+    sha256: str  # of their names and tensors
+    dtype: str
+    device: str
+    preprocessing: dict[str, Any]  # in timm's words; the image size is among them
+    data: str
+    images: int
+
+
+def show(  # noqa: PLR0913  an option is an argument
+    model: str,
+    data: Path,
+    *,
+    weights: str,
+    implementation: str | None,
+    image_size: int | None,
+    batch: int,
+    dtype: str,
+    device: str | None,
+    workers: int | None,
+    out: Path | None,
+) -> int:
+    """Print top-1 and top-5, each with its 95 % interval, beside what is published.
+
+    Args:
+        model: a name of `halobench list`, or any other of timm.
+        data: a folder of class folders, see `accuracy.labelled`.
+        weights: a file, or `hub`, see `accuracy.load`.
+        implementation: of the attention inside; the model's own if not given.
+        image_size: pixels a side; what the model was published for if not given.
+        batch: images at a time.
+        dtype: of the network and the images.
+        device: cpu or cuda; the fastest there is if not given.
+        workers: processes that load images, 0 for none but this one; a core each, 4 at most, if not given.
+        out: a CSV file, a row an image; what it has already is not evaluated again.
+
+    Raises:
+        ValueError, KeyError, FileNotFoundError: with what was given and what is allowed.
+    """
+    place = usable(device or devices()[0])
+    case = _case(zoo.find(model), implementation, image_size, batch=batch, dtype=dtype, device=place)
+    network = zoo.create(model, case.implementation)
+    preprocessing = resolve_data_config({"input_size": (3, case.image_size, case.image_size)}, model=network)
+    dataset = accuracy.folder(data, preprocessing)
+    classes = getattr(network, "num_classes", CLASSES)
+    images = accuracy.labelled(dataset, classes)
+    accuracy.load(network, model, weights)
+    settings = Settings(
+        model=model,
+        implementation=case.implementation,
+        weights=Path(weights).name,
+        sha256=accuracy.digest(network),
+        dtype=dtype,
+        device=place,
+        preprocessing=preprocessing,
+        data=str(data.resolve()),
+        images=len(images),
+    )
+    rows = stored(out, settings, images) if out else []
+    network.eval().to(place, getattr(torch, dtype))
+    workers = min(WORKERS, len(os.sched_getaffinity(0))) if workers is None else workers
+    batches = DataLoader(Subset(dataset, range(len(rows), len(images))), batch, num_workers=workers)
+    screen = console()
+    for name, value in (asdict(settings) | {"evaluated before": len(rows)}).items():
+        screen.print(f"{name}: {value or text.NOTHING}", soft_wrap=True)
+    for part in _watched(accuracy.evaluated(network, batches, images[len(rows) :]), len(batches), screen):
+        rows += part
+        if out:
+            append(out, part)
+    _print(settings, rows, classes, screen)
+    return 0
+
+
+def _case(model: zoo.Model, implementation: str | None, image_size: int | None, **how: Any) -> ModelCase:
+    """The model's own where nothing is given, and what `auto` means; ValueError for what can not be done."""
+    inside = model.implementation if implementation is None else implementation
+    case = ModelCase(
+        model=model.name,
+        implementation=AUTO.get(how["device"], AUTO_ELSEWHERE) if inside == "auto" else inside,
+        direction="inference",
+        image_size=model.image_size if image_size is None else image_size,
+        **how,
+    )
+    if case.dtype not in CHOICES["dtype"]:
+        raise ValueError(f"dtype: {case.dtype!r} must be one of {', '.join(CHOICES['dtype'])}")
+    if reason := prepare_model.unsupported(case):
+        raise ValueError(reason)
+    return case
+
+
+def stored(path: Path, settings: Settings, images: list[tuple[str, int]]) -> list[Row]:
+    """What an evaluation with these settings has left in the file; where there is none it is begun.
+
+    A last line that was cut off is cut away. ValueError for a file of anything else, which is left as it is.
+    """
+    if not path.exists():
+        path.write_text(f"{MARK}{json.dumps(asdict(settings))}\n{COLUMNS}\n", encoding="utf-8")
+        return []
+    content = path.read_bytes()
+    whole = content[: content.rfind(b"\n") + 1]
+    head, *lines = whole.decode(errors="replace").split("\n")
+    if not head.startswith(MARK) or lines[0] != COLUMNS:
+        raise ValueError(f"{path} holds no evaluation; choose another file")
+    before, now = json.loads(head.removeprefix(MARK)), json.loads(json.dumps(asdict(settings)))
+    changed = [f"{name} {before.get(name)}, not {now[name]}" for name in now if before.get(name) != now[name]]
+    if changed:
+        raise ValueError(f"{path} holds an evaluation with {'; '.join(changed)}; choose another file")
+    rows = [Row(image, *map(int, numbers)) for image, *numbers in csv.reader(lines[1:-1])]
+    if [(row.image, row.label) for row in rows] != images[: len(rows)]:
+        raise ValueError(f"{path} holds other images than {settings.data}; choose another file")
+    os.truncate(path, len(whole))
+    return rows
+
+
+def append(path: Path, rows: list[Row]) -> None:
+    with path.open("a", encoding="utf-8", newline="") as file:
+        csv.writer(file, lineterminator="\n").writerows(rows)
+
+
+def _watched(parts: Iterator[list[Row]], total: int, screen: Console) -> Iterator[list[Row]]:
+    """Pass batches on: with a bar on a terminal, a line every now and then elsewhere."""
+    hidden = not screen.is_terminal
+    shown = track(parts, "evaluating", total, console=screen, transient=True, disable=hidden)
+    for done, part in enumerate(shown, start=1):
+        yield part
+        if hidden and done * TOLD // total > (done - 1) * TOLD // total:
+            screen.print(f"[{done}/{total}] batches evaluated", soft_wrap=True)
+
+
+def _print(settings: Settings, rows: list[Row], classes: int, screen: Console) -> None:
+    known, source = _published(settings.model, settings.preprocessing["input_size"][-1])
+    names = "right", "accuracy", "95 % interval", "published"
+    table = Table("", *(Column(name, justify="right") for name in names))
+    table.add_row("top-1", *_cells(rows, 1), text.percent(known) + (" [1]" if source else ""))
+    table.add_row("top-5", *_cells(rows, 5) if classes >= 5 else [text.NOTHING] * 3, text.NOTHING)
+    screen.print(table)
+    if source:
+        screen.print(f"[1] {source}", soft_wrap=True)
+
+
+def _cells(rows: list[Row], best: int) -> list[str]:
+    """How many have their class among so many best logits: count, fraction and its Wilson interval."""
+    right = sum(row.rank <= best for row in rows)
+    low, high = binomtest(right, len(rows)).proportion_ci(method="wilson")
+    interval = f"{text.percent(low)} to {text.percent(high)}"
+    return [f"{right} of {len(rows)}", text.percent(right / len(rows)), interval]
+
+
+def _published(model: str, image_size: int) -> tuple[float | None, str]:
+    """Top-1 that others found with such images; of which training, and where that is written."""
+    known = top1(model, image_size)
+    rows = published().query("model == @model and image_size == @image_size and top1 == @known")
+    if rows.empty:
+        return None, ""
+    row = rows.sort_values("verified", ascending=False).iloc[0]
+    return known, f"{row['label']}: {row['source']}" + (
+        "" if row["verified"] else " (second hand, not verified)"
+    )
