@@ -5,18 +5,27 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+from rich import box
 from rich.progress import track
 from rich.table import Table
 
 from halobench import text
 from halobench.files import must_be_new
-from halobench.models import counting, zoo
+from halobench.models import counters, zoo
 from halobench.models.zoo import Model
 from halobench.progress import console
 from halobench.published import published, top1, verified
 
-COLUMNS = ["model", "params", "flop", "flop_executed", "image_size", "halo", "top1", "verified", "source"]
-COLUMNS.append("reason")
+COLUMNS = ["model", "params", "params_published", "flop", "flop_torch", "flop_fvcore", "flop_slots"]
+COLUMNS += ["flop_normalisation", "flop_unknown", "activations", "image_size", "halo", "top1", "verified"]
+COLUMNS += ["source", "differ", "reason"]
+COUNTS = [name for name in COLUMNS if name.startswith(("params", "flop", "activations"))]
+HEADER = "params", "published", "ours", "torch", "fvcore", "differ by", "activations", "px", "top-1"
+LEGEND = """GFLOP by three counters, a multiply-add is 2. None sees activations, softmax, sums or moved data.
+ours: convolutions and products; of halo attention the pairs of query and key inside the map
+torch: the same, of attention all that is computed; fvcore, times two: normalisation and pooling too
+differ by, where that is more than 1 %: s slots outside the map or not asked for (torch, fvcore),
+n normalisation and pooling (fvcore), u products that only one of torch and fvcore knows"""
 
 Row = dict[str, Any]
 
@@ -28,11 +37,12 @@ def show(names: Sequence[str] | None, csv: Path | None) -> int:
     screen = console()
     watched = track(chosen, "counting", console=screen, transient=True, disable=not screen.is_terminal)
     table = pd.DataFrame([_row(model) for model in watched], columns=COLUMNS)
-    table = table.astype({"params": "Int64", "flop": "Int64", "flop_executed": "Int64"})
+    table = table.astype(dict.fromkeys(COUNTS, "Int64"))
     if csv is not None:
         table.to_csv(csv, index=False, mode="x")
     sources = _sources(table)
     screen.print(_table(table, sources))
+    screen.print(LEGEND)
     for number, source in enumerate(sources, start=1):
         screen.print(f"[{number}] {source}", soft_wrap=True)
     for row in table.dropna(subset="reason").itertuples():
@@ -44,13 +54,32 @@ def _row(model: Model) -> Row:
     """Of one image at the size it was published for, one inference."""
     accuracy = top1(model.name)
     known = {"model": model.name, "image_size": model.image_size, "halo": model.halo, "top1": accuracy}
+    known["params_published"] = _params(model.name)
     if accuracy is not None:
         known |= {"verified": verified(model.name), "source": _source(model.name, accuracy)}
     try:
-        work = counting.work(model.name, model.implementation, model.image_size, 1, "inference")
+        found = counters.counts(model)
     except (AssertionError, RuntimeError) as error:
-        return known | {"reason": f"not from shapes alone: {error}".splitlines()[0]}
-    return known | {"params": work.params, "flop": work.flop, "flop_executed": work.flop_executed}
+        return known | {"reason": f"{error}".splitlines()[0]}
+    counted = found.counted
+    return known | {
+        "params": counted.params,
+        "flop": counted.flop,
+        "flop_torch": counted.by_torch,
+        "flop_fvcore": found.by_fvcore,
+        "flop_slots": found.slots,
+        "flop_normalisation": found.besides,
+        "flop_unknown": found.unknown,
+        "activations": counted.activations,
+        "differ": " ".join(f"{name[0]} {part:.1%}" for name, part in found.reasons().items()),
+    }
+
+
+def _params(model: str) -> int | None:
+    """As it was printed, rounded."""
+    table = published()
+    rows = table[(table["model"] == model) & table["params"].notna()]
+    return None if rows.empty else int(rows["params"].iloc[0])
 
 
 def _source(model: str, accuracy: float) -> str:
@@ -71,21 +100,23 @@ def _named(source: str, read: bool) -> str:
 
 
 def _table(table: pd.DataFrame, sources: list[str]) -> Table:
-    shown = Table(title="one inference of one image; a multiply-add is 2 FLOP", title_justify="left")
+    shown = Table(title="one inference of one image", title_justify="left", box=box.SIMPLE_HEAD, padding=0)
     shown.add_column("model", no_wrap=True)
-    for name in ("parameters", "useful", "executed", "image", "halo attention", "top-1"):
-        shown.add_column(name, justify="right")
+    for name in HEADER:
+        shown.add_column(name, justify="right", no_wrap=True)
     for row in table.to_dict("records"):
         shown.add_row(row["model"], *_costs(row), *_facts(row, sources))
     return shown
 
 
 def _costs(row: Row) -> list[str]:
+    published = text.count(row["params_published"])
     if pd.notna(row["reason"]):
-        return [text.NOTHING] * 3
-    return [text.count(row["params"]), text.flop(row["flop"]), text.flop(row["flop_executed"])]
+        return [text.NOTHING, published, *[text.NOTHING] * 5]
+    flop = [text.number(row[name] / text.FLOP["GFLOP"]) for name in ("flop", "flop_torch", "flop_fvcore")]
+    return [text.count(row["params"]), published, *flop, row["differ"], text.count(row["activations"])]
 
 
 def _facts(row: Row, sources: list[str]) -> list[str]:
     mark = "" if pd.isna(row["source"]) else f" [{sources.index(_named(row['source'], row['verified'])) + 1}]"
-    return [f"{row['image_size']} px", "yes" if row["halo"] else "no", text.percent(row["top1"]) + mark]
+    return [str(row["image_size"]), text.percent(row["top1"]) + mark]

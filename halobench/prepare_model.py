@@ -31,7 +31,7 @@ def unsupported(case: ModelCase) -> str | None:
     if reason or case.implementation in AS_IT_IS:
         return reason
     entry, direction = find(case.implementation), DIRECTIONS[case.direction]
-    asked = (replace(problem, dtype=case.dtype) for problem in counting.problems(*what))
+    asked = (replace(problem, dtype=case.dtype) for problem in counting.counted(*what).problems)
     reasons = (entry.unsupported(problem, case.device, direction) for problem in asked)
     return next(filter(None, reasons), None)
 

@@ -6,13 +6,15 @@ useful pairs of query and key for `flop`, over those the implementation forms fo
 network as it was published (`original`) the latter is what torch counts.
 """
 
+from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
 import torch
 from timm.layers.halo_attn import HaloAttn
 from torch import Tensor, nn
-from torch.utils.flop_counter import FlopCounterMode
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils.flop_counter import FlopCounterMode, flop_registry
 
 from halobench.attention import AUTO, AUTO_ELSEWHERE
 from halobench.attention import find as find_attention
@@ -27,6 +29,22 @@ PASSES = {"inference": 1, "training": 3}  # a backward pass has two products for
 COUNTED = "haloed_blocked"  # products that torch counts, on any device
 
 
+@dataclass(frozen=True)
+class Counted:
+    """A network on a batch of images."""
+
+    by_torch: int  # FLOP
+    by_torch_within: int  # halo attention
+    activations: int  # elements that convolutions and products of matrices give
+    problems: list[Problem]  # a halo layer each, in float32
+    params: int
+
+    @property
+    def flop(self) -> int:
+        """By the formula within halo attention, by torch elsewhere."""
+        return self.by_torch - self.by_torch_within + sum(problem.flop() for problem in self.problems)
+
+
 def work(  # noqa: PLR0913  what a model case says
     name: str, implementation: str, image_size: int, batch: int, direction: str, device: str = "cpu"
 ) -> Work:
@@ -38,20 +56,20 @@ def work(  # noqa: PLR0913  what a model case says
     """
     if direction not in PASSES:
         raise ValueError(f"direction must be one of {', '.join(PASSES)}, not {direction!r}")
-    total, cores, problems, params = _counted(name, implementation, image_size, batch)
-    flop = total - cores + sum(problem.flop() for problem in problems)
-    executed = total
+    found = counted(name, implementation, image_size, batch)
+    executed = found.by_torch
     if implementation not in ("", AS_PUBLISHED):
         chosen = AUTO.get(device, AUTO_ELSEWHERE) if implementation == "auto" else implementation
         slots = find_attention(chosen).slots
-        executed += sum(problem.flop(slots=slots(problem)) for problem in problems) - cores
-    return Work(flop * PASSES[direction], executed * PASSES[direction], params=params)
+        executed += sum(problem.flop(slots=slots(problem)) for problem in found.problems)
+        executed -= found.by_torch_within
+    return Work(found.flop * PASSES[direction], executed * PASSES[direction], params=found.params)
 
 
 def refusal(name: str, implementation: str, image_size: int, batch: int) -> str | None:
     """Why the network does not take such images, or None where it does or shapes alone can not tell."""
     try:
-        _counted(name, implementation, image_size, batch)
+        counted(name, implementation, image_size, batch)
     except AssertionError as error:
         return f"{name} takes no images of {image_size} px: {str(error) or 'its own assertion fails'}"
     except RuntimeError:
@@ -59,24 +77,41 @@ def refusal(name: str, implementation: str, image_size: int, batch: int) -> str 
     return None
 
 
-def problems(name: str, implementation: str, image_size: int, batch: int) -> list[Problem]:
-    """What the network asks of halo attention, a problem a layer, in float32."""
-    return _counted(name, implementation, image_size, batch)[2]
-
-
 @cache
-def _counted(
-    name: str, implementation: str, image_size: int, batch: int
-) -> tuple[int, int, list[Problem], int]:
-    """Operations of the network, those within halo attention, what it was asked there; parameters."""
+def counted(name: str, implementation: str, image_size: int, batch: int) -> Counted:
+    """What a network has and does on such images; of ours as `haloed_blocked` does it.
+
+    Raises:
+        AssertionError: it does not take images of this size.
+        RuntimeError: it needs data, not shapes alone.
+    """
     with torch.device("meta"):
         network = create(name, implementation).eval()
-        counts = _count(network, torch.empty(batch, 3, image_size, image_size))
-    return *counts, sum(parameter.numel() for parameter in network.parameters())
+        images = torch.empty(batch, 3, image_size, image_size)
+    problems = _noted(network)
+    with torch.no_grad(), _Outputs() as outputs, FlopCounterMode(display=False) as counter:
+        network(images)
+    counts = counter.get_flop_counts()
+    within = sum(_core(counts[layer]) for layer in problems)
+    params = sum(parameter.numel() for parameter in network.parameters())
+    total = counter.get_total_flops()
+    return Counted(total, within, outputs.elements, list(problems.values()), params)
 
 
-def _count(network: nn.Module, images: Tensor) -> tuple[int, int, list[Problem]]:
-    """Operations of the network, those within halo attention, and what it was asked there."""
+class _Outputs(TorchDispatchMode):
+    """Counts what the operators give that torch counts the FLOP of."""
+
+    elements = 0
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        out = func(*args, **(kwargs or {}))
+        if func.overloadpacket in flop_registry:
+            self.elements += out.numel()
+        return out
+
+
+def _noted(network: nn.Module) -> dict[str, Problem]:
+    """Filled in by the next call: what is asked of each halo layer, by its name in torch's counter."""
     problems: dict[str, Problem] = {}
 
     def note(layer: nn.Module, inputs: tuple[Tensor, ...]) -> None:
@@ -91,11 +126,7 @@ def _count(network: nn.Module, images: Tensor) -> tuple[int, int, list[Problem]]
         layer.register_forward_pre_hook(note)
         if isinstance(layer, HaloAttention | UsedHaloAttn):
             layer.implementation = COUNTED
-    with torch.no_grad(), FlopCounterMode(display=False) as counter:
-        network(images)
-    counts = counter.get_flop_counts()
-    cores = sum(_core(counts[name]) for name in problems)
-    return counter.get_total_flops(), cores, list(problems.values())
+    return problems
 
 
 def _core(counts: dict[Any, int]) -> int:
