@@ -1,12 +1,14 @@
-"""Figures that others published: accuracy, parameters and image size of a model, each with its source.
+"""Figures that others published: accuracy, parameters and speed of a model, each with its source.
 
-The table is `halobench/data/published.csv`; `NOTICE` says whose figures they are.
+The tables are in `halobench/data`; `NOTICE` says whose figures they are.
 """
 
 from functools import cache
 from importlib import resources
 
 import pandas as pd
+
+MORE_DATA = ", 21k"  # in the family of models that were trained on ImageNet-21k before ImageNet-1k
 
 
 @cache
@@ -15,11 +17,37 @@ def published() -> pd.DataFrame:
 
     `model` is the name in `halobench list` (several rows may share it: other training, other paper),
     `params` a count, `top1` a fraction of ImageNet-1k's validation images, `verified` whether the
-    figure was read in its own source.
+    figure was read in its own source. What was not published is nan.
     """
-    path = resources.files("halobench.data") / "published.csv"
-    with path.open(encoding="utf-8") as file:
-        return pd.read_csv(file)
+    return _read("published.csv")
+
+
+@cache
+def paper_speeds() -> pd.DataFrame:
+    """Tables 4 to 6 of the HaloNet paper, measured on TPUv3: how much slower than a model beside it each is.
+
+    The columns are `table model label image_size direction quantity value unit reference source slower`:
+    the value is as printed but in base units, `reference` the label of what a model is compared with,
+    `slower` the time of an image over that of the reference. `model` is empty where halobench has no such
+    network: in pre-training the blocks were smaller. Table 5 does not name its direction: its differences
+    match its hours of training, so it is put down as training.
+    """
+    table = _read("paper_speeds.csv").fillna({"model": ""})
+    times = table["value"].where(table["unit"] != "1/s", 1 / table["value"])
+    references = table["reference"].map(dict(zip(table["label"], times, strict=True)))
+    return table.assign(slower=times / references)
+
+
+@cache
+def timm_throughput() -> pd.DataFrame:
+    """What timm measured of the models listed here: on a GPU with the largest batch that went well.
+
+    The columns are `model image_size direction device precision layout torch mode batch images_per_second
+    source`: device, precision and torch in timm's words, the rest in ours; the source is a file of timm's
+    `results/benchmark-*.csv` at aa4b5850. Left out are older versions of torch on a device that has newer
+    ones, and image sizes other than the one halobench takes when none is asked for.
+    """
+    return _read("timm_throughput.csv")
 
 
 def top1(model: str, image_size: float | None = None) -> float | None:
@@ -43,3 +71,9 @@ def _rows(model: str) -> pd.DataFrame:
     table = published()
     rows = table[(table["model"] == model) & table["top1"].notna()]
     return rows.sort_values("verified", ascending=False, kind="stable")
+
+
+def _read(name: str) -> pd.DataFrame:
+    path = resources.files("halobench.data") / name
+    with path.open(encoding="utf-8") as file:
+        return pd.read_csv(file)

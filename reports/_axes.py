@@ -132,7 +132,7 @@ def logarithmic(axes: Axes, quantity: Quantity) -> None:
     axes.set_axisbelow(True)
 
 
-def plain_numbers(axes: Axes, side: Literal["x", "y"]) -> None:
+def plain_numbers(axes: Axes, side: Literal["x", "y"], number: Callable[[float], str] = text.number) -> None:
     """Along a logarithmic axis: at 1, 2 and 5 where it spans little, else at powers of ten."""
     low, high = axes.get_xlim() if side == "x" else axes.get_ylim()
     if high < LEAST_SPAN * low:
@@ -141,13 +141,13 @@ def plain_numbers(axes: Axes, side: Literal["x", "y"]) -> None:
         axes.set(**{f"{side}lim": (low, high)})
     axis = axes.xaxis if side == "x" else axes.yaxis
     axis.set_major_locator(LogLocator(subs=(1, 2, 5) if high < 200 * low else (1,)))
-    axis.set_major_formatter(FuncFormatter(lambda value, place: text.number(value)))
+    axis.set_major_formatter(FuncFormatter(lambda value, place: number(value)))
     axis.set_minor_locator(NullLocator())
 
 
-def key(figure: Figure, more: Mapping[str, Artist] | None = None) -> None:
+def key(figure: Figure, more: Mapping[str, Artist] | None = None, *, columns: int = 3) -> None:
     """One legend for all panels: each label once, then what else there is to explain."""
     shown = [axes.get_legend_handles_labels() for axes in figure.axes]
     handles = {label: handle for pair in shown for handle, label in zip(*pair, strict=True)}
     handles = {name: handles[name] for name in ordered(handles)} | dict(more or {})
-    figure.legend(handles.values(), handles, loc="outside lower center", ncols=3, frameon=False)
+    figure.legend(handles.values(), handles, loc="outside lower center", ncols=columns, frameon=False)

@@ -10,12 +10,17 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 
-DISTANCES = (7, 10, 14, 20, 27, 35, 44)  # in points; the nearest that is free is taken
+DISTANCES = (8, 10, 14, 20, 27, 35, 44)  # in points; the nearest that is free is taken
 ANGLES = (90, 270, 180, 0, 135, 315, 45, 225)  # degrees: above, below, left, right, corners
 FAR = 12  # in points: from here on a line leads to the label
 
 Label = tuple[float, float, str, str]  # x, y, words, colour
 Boxes = np.ndarray[Any, np.dtype[np.float64]]  # box side: left, bottom, right, top, in points
+
+
+def room(labels: int) -> float:
+    """Inches of a panel's height in which so many labels find a place."""
+    return max(3.4, 0.17 * labels)
 
 
 def settle(figure: Figure) -> None:
@@ -29,7 +34,7 @@ def label_points(
 ) -> None:
     """In a figure that is settled; no label covers one of the points if it can be helped."""
     scale = 72 / figure.dpi
-    inside = np.array([axes.bbox.extents]) * scale
+    inside = np.array([axes.bbox.extents]) * scale + np.array([3, 3, -3, -3])
     taken = np.tile(axes.transData.transform(points), 2) * scale + np.array([-6, -6, 6, 6])
     for x, y, words, colour in labels:
         line = {"arrowstyle": "-", "color": colour, "linewidth": 0.5, "shrinkA": 0, "shrinkB": 4}

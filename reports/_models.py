@@ -1,4 +1,4 @@
-"""What figures of models share: which rows, the time of an image, and points along x with their intervals."""
+"""What reports of models share: which rows, times beside those of another model, and points along x."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -11,6 +11,9 @@ from halobench.report import AS_IS, colour, marker
 from ._rows import measured
 
 TIMES = ("time_s", "time_low_s", "time_high_s")
+SETTINGS = ("direction", "batch", "dtype", "mode", "layout", "device", "threads")
+REFERENCE = "_reference"
+MOST = 4  # panels of a figure: the settings at which the most was measured
 
 
 def measured_models(frame: pd.DataFrame) -> pd.DataFrame:
@@ -24,11 +27,31 @@ def image_times(rows: pd.DataFrame) -> list[pd.Series]:
     return [rows[name] / rows["batch"] for name in TIMES]
 
 
+def beside(rows: pd.DataFrame, references: pd.DataFrame) -> pd.DataFrame:
+    """Rows that have a reference at the same settings, with the times of the fastest such."""
+    fastest = references.sort_values("time_s").drop_duplicates(list(SETTINGS))
+    return rows.merge(fastest[[*SETTINGS, *TIMES]], on=list(SETTINGS), suffixes=("", REFERENCE))
+
+
+def slower(rows: pd.DataFrame) -> list[pd.Series]:
+    """Times over those of the reference; at the ends both medians are at the ends of their intervals."""
+    middle, low, high = (rows[name] for name in TIMES)
+    reference, reference_low, reference_high = (rows[name + REFERENCE] for name in TIMES)
+    return [middle / reference, low / reference_high, high / reference_low]
+
+
+def fullest(groups: Sequence[pd.DataFrame]) -> list[pd.DataFrame]:
+    """Those with a single model compare nothing, and are shown where there is no other."""
+    telling = [part for part in groups if part["model"].nunique() > 1] or list(groups)
+    return sorted(telling, key=len, reverse=True)[:MOST]
+
+
 def across(
     axes: Axes, name: str, values: Sequence[pd.Series], heights: Sequence[float] | pd.Series, **look: Any
 ) -> None:
-    """An implementation's points along x, `values` being the middle and the ends of the interval."""
+    """An implementation's points along x, `values` being the middle and, if known, the interval's ends."""
     middle, *ends = values
     style: dict[str, Any] = {"color": colour(name), "marker": marker(name), "markersize": 5, "linewidth": 1}
-    axes.hlines(heights, *ends, color=colour(name), linewidth=2, alpha=0.6)
+    if ends:
+        axes.hlines(heights, *ends, color=colour(name), linewidth=2, alpha=0.6)
     axes.plot(middle, heights, label=name, **style | look)

@@ -46,7 +46,7 @@ def test_where_counters_differ_the_reason_is_known(name):
 
 
 def counts(torch, fvcore, besides, ours=1000):
-    counted = Counted(by_torch=torch, by_torch_within=torch - ours, activations=0, problems=[], params=0)
+    counted = Counted({"": ours}, by_torch=torch, by_torch_within=0, activations=0, problems=[], params=0)
     return Counts(counted, fvcore, besides)
 
 

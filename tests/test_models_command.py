@@ -9,7 +9,7 @@ from halobench.models.counters import Counts
 from halobench.models.counting import Counted
 
 FEW = ["halonet_h0", "timm/resnet50", "timm/halonet_h1"]
-COUNTED = Counted(by_torch=200, by_torch_within=0, activations=7, problems=[], params=5)
+COUNTED = Counted({"": 200}, by_torch=200, by_torch_within=0, activations=7, problems=[], params=5)
 
 
 @pytest.fixture

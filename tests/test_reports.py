@@ -244,7 +244,8 @@ def test_accuracy_over_params_fills_the_markers_of_verified_figures():
     figure = shown("accuracy_over_params")
     drawn = {
         (x, y): line.get_markerfacecolor()
-        for line in figure.axes[0].lines
+        for axes in (figure.axes[0], figure.axes[2])
+        for line in axes.lines
         if line.get_markersize() == 6 and line.get_linestyle() == "None"
         for x, y in zip(line.get_xdata(), line.get_ydata(), strict=True)
     }

@@ -208,13 +208,59 @@ def test_the_step_joins_models_that_no_other_beats():
     assert step.get_xydata().tolist() == [[100, 0.77698], [200, 0.799]]
 
 
+def fronts(figure):
+    return [line for line in figure.axes[0].lines if line.get_drawstyle() == "steps-post"]
+
+
+def legend(figure):
+    return [note.get_text() for note in figure.legends[0].get_texts()]
+
+
+def test_models_that_were_trained_on_more_data_have_a_front_of_their_own():
+    figure = shown(
+        "accuracy_over_time",
+        model_record("halonet_h4_base128", image_size=384, batch=1, samples=(0.1,)),
+        model_record("halonet_h7", image_size=600, batch=1, samples=(0.2,)),
+    )
+    steps = {line.get_linestyle(): line.get_xydata().tolist() for line in fronts(figure)}
+    assert steps == {"-": [[200, 0.849]], "--": [[100, 0.856]]}
+    assert legend(figure)[-2:] == [
+        "Pareto front: none that is faster is as accurate",
+        "dashed: of models trained on ImageNet-21k first",
+    ]
+
+
+def test_of_models_that_take_the_same_time_the_most_accurate_is_on_the_front():
+    names = ("halonet_h0", "halonet_h2", "halonet_h1")
+    figure = shown("accuracy_over_time", *(model_record(name, image_size=256, batch=1) for name in names))
+    assert [line.get_xydata().tolist() for line in fronts(figure)] == [[[200, 0.804]]]
+    assert not any("21k" in words for words in legend(figure))
+
+
+def test_accuracy_over_memory_is_at_the_peak_over_the_images_and_has_its_front():
+    figure = shown(
+        "accuracy_over_memory",
+        model_record("halonet_h0", image_size=256, batch=4, peak_bytes=8 * 2**20),
+        model_record("halonet_h1", image_size=256, batch=4, peak_bytes=16 * 2**20),
+        model_record("halonet_h2", image_size=256, batch=4, peak_bytes=12 * 2**20),
+        model_record("halonet_h3", image_size=320, batch=4, peak_bytes=None),
+    )
+    (axes,) = figure.axes
+    assert accuracies(axes) == {"haloed_blocked": (2, 0.779, True)}
+    assert [line.get_xydata().tolist() for line in fronts(figure)] == [[[2, 0.779], [3, 0.804]]]
+    assert axes.get_xlabel() == "peak memory over images in the batch [MiB]"
+    assert figure.get_suptitle().endswith("Measured but left out: 1 without a value on this axis.")
+    assert "Pareto front: none that needs less is as accurate" in legend(figure)
+
+
+@pytest.mark.parametrize("name", ["accuracy_over_time", "accuracy_over_memory"])
 @pytest.mark.parametrize(
     "records",
     [[], [model_record(image_size=256, **TIMED_OUT)], [attention_record()]],
     ids=["nothing", "timed out", "attention only"],
 )
-def test_accuracy_over_time_says_so_when_nothing_was_measured(records):
-    assert shown("accuracy_over_time", *records) == "No model was measured where its accuracy is known.\n"
+def test_accuracy_over_what_it_costs_says_so_when_nothing_was_measured(name, records):
+    assert shown(name, *records) == "No model was measured where its accuracy is known.\n"
 
 
 def test_accuracy_over_time_says_why_nothing_is_left():

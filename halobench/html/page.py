@@ -27,7 +27,12 @@ FIRST = (  # of the reports, what most readers come for; the others follow in th
     "models",
     "models_throughput",
     "accuracy_over_params",
+    "accuracy_over_flops",
     "accuracy_over_time",
+    "accuracy_over_memory",
+    "paper_parameters",
+    "paper_speeds",
+    "timm_throughput",
     "peers",
     "not_measured",
 )

@@ -27,12 +27,14 @@ from halobench.record import Work
 
 PASSES = {"inference": 1, "training": 3}  # a backward pass has two products for each of the forward pass
 COUNTED = "haloed_blocked"  # products that torch counts, on any device
+WHOLE = ""  # the name of a network among its modules
 
 
 @dataclass(frozen=True)
 class Counted:
     """A network on a batch of images."""
 
+    modules: dict[str, int]  # FLOP by name: of halo attention by the formula, else by torch
     by_torch: int  # FLOP
     by_torch_within: int  # halo attention
     activations: int  # elements that convolutions and products of matrices give
@@ -41,8 +43,8 @@ class Counted:
 
     @property
     def flop(self) -> int:
-        """By the formula within halo attention, by torch elsewhere."""
-        return self.by_torch - self.by_torch_within + sum(problem.flop() for problem in self.problems)
+        """Of the whole."""
+        return self.modules[WHOLE]
 
 
 def work(  # noqa: PLR0913  what a model case says
@@ -88,14 +90,34 @@ def counted(name: str, implementation: str, image_size: int, batch: int) -> Coun
     with torch.device("meta"):
         network = create(name, implementation).eval()
         images = torch.empty(batch, 3, image_size, image_size)
-    problems = _noted(network)
+    problems = _noted(network)  # by name
     with torch.no_grad(), _Outputs() as outputs, FlopCounterMode(display=False) as counter:
         network(images)
-    counts = counter.get_flop_counts()
-    within = sum(_core(counts[layer]) for layer in problems)
+    counts = _by_name(network, counter)
+    within = {name: _core(counts[name]) for name in problems}
+    own = {name: problem.flop() - within[name] for name, problem in problems.items()}
+    modules = {
+        name: sum(flop.values()) + sum(more for layer, more in own.items() if _is_in(layer, name))
+        for name, flop in counts.items()
+    }
     params = sum(parameter.numel() for parameter in network.parameters())
-    total = counter.get_total_flops()
-    return Counted(total, within, outputs.elements, list(problems.values()), params)
+    asked = list(problems.values())
+    by_torch = counter.get_total_flops()
+    return Counted(modules, by_torch, sum(within.values()), outputs.elements, asked, params)
+
+
+def _by_name(network: nn.Module, counter: FlopCounterMode) -> dict[str, dict[Any, int]]:
+    """FLOP by operator of each module, in which there are any."""
+    root = type(network).__name__
+    named = {
+        name.removeprefix(root).removeprefix("."): flop for name, flop in counter.get_flop_counts().items()
+    }
+    return named | {WHOLE: dict(named.pop("Global"))}
+
+
+def _is_in(name: str, other: str) -> bool:
+    """Whether a module is the other, or within."""
+    return other == WHOLE or f"{name}.".startswith(f"{other}.")
 
 
 class _Outputs(TorchDispatchMode):
@@ -111,16 +133,14 @@ class _Outputs(TorchDispatchMode):
 
 
 def _noted(network: nn.Module) -> dict[str, Problem]:
-    """Filled in by the next call: what is asked of each halo layer, by its name in torch's counter."""
+    """Filled in by the next call: what is asked of each halo layer, by its name."""
     problems: dict[str, Problem] = {}
 
     def note(layer: nn.Module, inputs: tuple[Tensor, ...]) -> None:
         problems[names[layer]] = _problem(layer, inputs[0])
 
     names: dict[nn.Module, str] = {
-        layer: f"{type(network).__name__}.{name}"
-        for name, layer in network.named_modules()
-        if isinstance(layer, HaloAttention | HaloAttn)
+        layer: name for name, layer in network.named_modules() if isinstance(layer, HaloAttention | HaloAttn)
     }
     for layer in names:
         layer.register_forward_pre_hook(note)

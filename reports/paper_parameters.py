@@ -1,0 +1,38 @@
+"""Does a network here have as many parameters as the paper says? Those counted beside those printed."""
+
+import pandas as pd
+
+from halobench import text
+from halobench.published import published
+from halobench.report import report
+
+from ._tables import plain, table
+
+HEADER = ("network", "model", "printed", "counted", "difference", "of the printed")
+
+
+@report("paper_parameters")
+def paper_parameters(frame: pd.DataFrame) -> str:
+    """Parameters of the paper's networks, printed and counted."""
+    counted = frame.dropna(subset="params").drop_duplicates("model")[["model", "params"]]
+    printed = published().dropna(subset="params")
+    printed = printed[printed["family"].str.fullmatch(r"HaloNet.*\(paper\)")]
+    rows = printed.merge(counted, on="model", suffixes=("", "_counted"))
+    if rows.empty:
+        return "No network was measured of which the paper prints the parameters.\n"
+    rows = rows.assign(difference=rows["params_counted"] - rows["params"])
+    lines = [
+        [
+            plain(row["label"]),
+            plain(row["model"]),
+            text.count(row["params"]),
+            text.count(row["params_counted"]),
+            text.count(row["difference"]),
+            text.percent(row["difference"] / row["params"]),
+        ]
+        for row in rows.to_dict("records")
+    ]
+    return (
+        "The paper (arXiv 2103.12731) prints two or three digits, and says about 67 million of all of H7.\n\n"
+        + table(HEADER, lines, words=2)
+    )
