@@ -243,6 +243,22 @@ def inspect(
 
 
 @app.command()
+def explain(
+    case: Annotated[
+        str, typer.Argument(metavar="CASE", help="Its id, as `halobench sweep --plan` prints it.")
+    ],
+    seconds: Annotated[float, typer.Option(help="Of samples, of the case and of each part.")] = 0.2,
+    out: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="A new folder: tables, figure, the profiler's trace.")
+    ] = None,
+) -> int:
+    """Where one case spends time, memory and FLOPs: by stage, kind of layer, layer of attention, operator."""
+    from halobench import explaining
+
+    return explaining.show(case, out, seconds, sys.argv)
+
+
+@app.command()
 def doctor() -> int:
     """Is this machine fit to measure? Exit code 1 if anything is bad."""
     from halobench import doctoring

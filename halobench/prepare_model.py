@@ -47,10 +47,10 @@ def work(case: ModelCase) -> Work:
 
 
 def prepare(case: ModelCase, settings: Settings) -> Ready:
-    model = _network(case, settings.seed, case.implementation, getattr(torch, case.dtype))
+    model = network(case, settings.seed, case.implementation, getattr(torch, case.dtype))
     if case.mode == "compiled":
         model.compile()
-    images, labels = _data(case, settings.seed)
+    images, labels = data(case, settings.seed)
     call = _inference(model, images) if case.direction == "inference" else _training(model, images, labels)
 
     def first() -> tuple[float, Verdict | None]:
@@ -66,14 +66,15 @@ def prepare(case: ModelCase, settings: Settings) -> Ready:
     return Ready(call, first)
 
 
-def _network(case: ModelCase, seed: int, implementation: str, dtype: torch.dtype) -> nn.Module:
+def network(case: ModelCase, seed: int, implementation: str, dtype: torch.dtype) -> nn.Module:
     """The same weights for the same seed, whatever the implementation."""
     torch.manual_seed(seed)
     model = zoo.create(case.model, implementation).to(case.device, dtype)
     return model.to(memory_format=_memory_format(case))
 
 
-def _data(case: ModelCase, seed: int) -> tuple[Tensor, Tensor]:
+def data(case: ModelCase, seed: int) -> tuple[Tensor, Tensor]:
+    """Images, normal, and labels."""
     generator = torch.Generator().manual_seed(seed)
     images = torch.randn(case.batch, 3, case.image_size, case.image_size, generator=generator)
     labels = torch.randint(1000, (case.batch,), generator=generator)
@@ -118,9 +119,9 @@ def _reference(case: ModelCase, settings: Settings) -> tuple[Tensor, float]:
     """Logits in float64, and how far those of the case's dtype may be off: shared by all implementations."""
 
     def make() -> tuple[Tensor, float]:
-        images, _ = _data(case, settings.seed)
+        images, _ = data(case, settings.seed)
         exact, rounded = (
-            _inference(_network(case, settings.seed, _reference_of(case), dtype).eval(), images.to(dtype))()
+            _inference(network(case, settings.seed, _reference_of(case), dtype).eval(), images.to(dtype))()
             for dtype in (torch.float64, images.dtype)
         )
         bound = SLACK * check.relative_error(rounded, exact) + torch.finfo(images.dtype).eps

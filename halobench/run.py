@@ -95,8 +95,8 @@ def _measure(case: Case, settings: Settings, clocks: Clocks, work: Work) -> Reco
         return record(status="wrong", reason=str(verdict), error=error)
     clock.warm_up(ready.call, case.device)
     before = probes.device_state(case.device)
-    cold = _sample(ready.call, clocks[0], settings.stop)
-    hot = [] if clocks[1] is None else _sample(ready.call, clocks[1], settings.stop)
+    cold = sample(ready.call, clocks[0], settings.stop)
+    hot = [] if clocks[1] is None else sample(ready.call, clocks[1], settings.stop)
     after = probes.device_state(case.device)
     adapt = [] if ready.adapt is None else clocks[0].series(ready.adapt, ADAPT_SAMPLES)
     memory = probes.memory(ready.call, case.device)
@@ -117,7 +117,8 @@ def _measure(case: Case, settings: Settings, clocks: Clocks, work: Work) -> Reco
     )
 
 
-def _sample(call: Call, source: Clock, stop: Stop) -> list[Sample]:
+def sample(call: Call, source: Clock, stop: Stop) -> list[Sample]:
+    """Calls until there are enough; a first series is never left without one."""
     samples: list[Sample] = []
     end = time.monotonic() + stop.patience * stop.seconds  # on a GPU there is more to a sample than its time
     while not stop.reached([sample.device_s for sample in samples]) and (

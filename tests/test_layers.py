@@ -8,14 +8,14 @@ import pytest
 ROOT = Path(__file__).parent.parent
 LAYERS = [
     {"registry", "plugins", "problem", "clock", "text", "stats", "published", "files", "toolchain", "tuning"},
-    {"attention", "record", "metrics", "report", "hard", "standard"},
+    {"attention", "record", "metrics", "report", "hard", "standard", "case_id", "parts_figure"},
     {"oracle", "layer", "store", "probes", "environment", "summary"},
     {"ceiling_kernels", "inspection"},
     {"ceilings"},
     {"check", "models", "compare", "doctor"},
     {"prepare", "spec", "accuracy"},
     {"prepare_attention", "prepare_model", "sweep", "run"},
-    {"worker", "html", "progress", "outcome"},
+    {"worker", "html", "progress", "outcome", "parts", "operators"},
     {"doctor_gpu"},
     {
         "execute",
@@ -24,6 +24,7 @@ LAYERS = [
         "comparing",
         "models_table",
         "accuracy_table",
+        "explaining",
         "doctoring",
         "inspecting",
         "estimate",
