@@ -243,6 +243,39 @@ def inspect(
 
 
 @app.command()
+def train(
+    implementation: Annotated[
+        str | None, typer.Option(metavar="A,B,…", help="To compare; default: all that there are.")
+    ] = None,
+    epochs: Annotated[int | None, typer.Option(min=1, help="Default: the recipe's.")] = None,
+    seeds: Annotated[int | None, typer.Option(min=1, help="Of each network; default: 3.")] = None,
+    device: Annotated[str | None, typer.Option(help="cpu or cuda; default: the fastest there is.")] = None,
+    recipe: Annotated[
+        str, typer.Option(help="digits, or imagenet to try the paper's for some steps.")
+    ] = "digits",
+    model: Annotated[str | None, typer.Option(help="To try; default: halonet_h0.")] = None,
+    steps: Annotated[int | None, typer.Option(min=1, help="To try; default: 1.")] = None,
+    batch: Annotated[int | None, typer.Option(min=1, help="Random images a step; default: 4.")] = None,
+    out: Annotated[Path | None, typer.Option(metavar="DIR", help="Default: out/<time>-train.")] = None,
+) -> int:
+    """Small networks learn digits: the same curve with every implementation, accuracy over parameters."""
+    from halobench import recipe as recipes
+    from halobench import training
+
+    learn = {"implementation": implementation, "epochs": epochs, "seeds": seeds, "out": out}
+    attempt = {"model": model, "steps": steps, "batch": batch}
+    idle = attempt if recipe == "digits" else learn
+    if others := [name for name, value in idle.items() if value is not None]:
+        raise ValueError(f"--{others[0]} means nothing to --recipe {recipe}")
+    if recipe != "digits":
+        return training.try_out(recipe, model or "halonet_h0", steps or 1, batch or 4, device)
+    asked = recipes.find(recipe, **({} if epochs is None else {"epochs": epochs}))
+    names = implementation.split(",") if implementation else None
+    folder = out or Path("out") / f"{time.strftime('%Y%m%d-%H%M%S')}-train"
+    return training.show(names, asked, seeds or 3, device, folder)
+
+
+@app.command()
 def explain(
     case: Annotated[
         str, typer.Argument(metavar="CASE", help="Its id, as `halobench sweep --plan` prints it.")
