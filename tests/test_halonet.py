@@ -10,7 +10,7 @@ from timm.layers.squeeze_excite import SEModule
 from torch import nn
 
 from halobench.layer import HaloAttention
-from halobench.models.halonet import CONFIGURATIONS, Bottleneck, HaloNet
+from halobench.models.halonet import CONFIGURATIONS, Bottleneck, Configuration, HaloNet
 
 MILLIONS = {  # as the paper prints them, or with a digit more that follows from its tables
     "halonet_h0": "5.5",
@@ -111,6 +111,20 @@ def test_halonet_50_has_16_channels_a_head():
     assert {p.dim_qk for p in asked} == {p.dim_v for p in asked} == {16}
     assert [p.heads for p in asked] == [4] * 3 + [8] * 4 + [16] * 6 + [32] * 3
     assert {type(b.activation) for stage in network.stages for b in stage} == {nn.ReLU}
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"stem": "5x5"}, "stem must be one of 7x7, 4x4, not '5x5'"),
+        ({"squeezed": "all"}, "squeezed must be one of convolution, attention, not 'all'"),
+        ({"activation": "gelu"}, "activation must be one of silu, relu, not 'gelu'"),
+        ({"depths": (1, 1)}, r"heads \(4, 8, 8, 8\) and depths \(1, 1\) must have a value a stage each"),
+    ],
+)
+def test_a_configuration_says_what_is_allowed(given, message):
+    with pytest.raises(ValueError, match=message):
+        Configuration(**given)
 
 
 def test_attention_is_the_table_s_in_every_layer():

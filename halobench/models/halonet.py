@@ -17,6 +17,11 @@ from halobench.layer import HaloAttention
 
 SQUEEZE = 1 / 8  # channels of a squeeze-excite layer for each it scales
 ACTIVATIONS: dict[str, type[nn.Module]] = {"silu": nn.SiLU, "relu": nn.ReLU}
+CHOICES = {
+    "squeezed": ("", "convolution", "attention"),
+    "activation": tuple(ACTIVATIONS),
+    "stem": ("7x7", "4x4"),
+}
 # Of the weights of convolutions, so that attention can be told right from wrong by the logits of a network
 # just made, in eval mode. Measured, H0 to H7: with 1.3 a change of 1 % in attention is one of 2 % or more in
 # the logits and activations stay below 7e3; with 1 the change is 1e-4 or less, with 1.41 float16 overflows.
@@ -25,7 +30,7 @@ GAIN = 1.3
 
 @dataclass(frozen=True, kw_only=True)
 class Configuration:
-    """A network of the family; a tuple has a value for each stage."""
+    """A network of the family; a tuple has a value for each stage. ValueError for what is none."""
 
     block: int = 8
     halo: int = 3
@@ -38,10 +43,19 @@ class Configuration:
     final: int | None = None  # channels of a last 1x1 convolution: d_f
     convolutions: int = 0  # first stages that have 3x3 convolution in place of attention
     convolution_ratio: float = 1.0  # channels of such a convolution for each of the stage's width
-    squeezed: str = ""  # kind of block that has squeeze-excite: convolution, attention
-    activation: str = "silu"  # or relu
-    stem: str = "7x7"  # and pooling; or 4x4: patches that do not overlap
+    squeezed: str = ""  # kind of block that has squeeze-excite
+    activation: str = "silu"
+    stem: str = "7x7"  # and pooling; 4x4 are patches that do not overlap
     stem_width: int = 64  # channels
+
+    def __post_init__(self) -> None:
+        for name, allowed in CHOICES.items():
+            if getattr(self, name) not in allowed:
+                raise ValueError(
+                    f"{name} must be one of {', '.join(filter(None, allowed))}, not {getattr(self, name)!r}"
+                )
+        if len(self.heads) != len(self.depths):
+            raise ValueError(f"heads {self.heads} and depths {self.depths} must have a value a stage each")
 
     def kind(self, stage: int) -> str:
         """What the blocks of a stage have inside."""
