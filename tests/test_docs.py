@@ -13,7 +13,9 @@ ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 DOCS = "\n".join([README, *(path.read_text(encoding="utf-8") for path in sorted(ROOT.glob("docs/*.md")))])
 COMMANDS = [entry.name or entry.callback.__name__ for entry in app.registered_commands]
-EXAMPLES = re.findall(r"^```python\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
+EXAMPLES = re.findall(
+    r"^```python\n(.*?)^```", README + (ROOT / "docs/models.md").read_text(), re.MULTILINE | re.DOTALL
+)
 NAMES = {
     "implementation": ATTENTIONS,
     "metric": METRICS,
@@ -36,8 +38,8 @@ def test_the_readme_says_how_to_install(extra):
 
 
 @pytest.mark.parametrize("code", EXAMPLES, ids=range(len(EXAMPLES)))
-def test_the_examples_of_the_readme_run(code):
-    exec(compile(code, "README.md", "exec"), {"__name__": "readme"})
+def test_the_examples_run(code):
+    exec(compile(code, "example", "exec"), {"__name__": "readme"})
 
 
 def test_the_readme_has_an_example():
