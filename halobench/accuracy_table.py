@@ -18,11 +18,11 @@ from torch.utils.data import DataLoader, Subset
 
 from halobench import accuracy, prepare_model, text
 from halobench.accuracy import Row
-from halobench.attention import AUTO, AUTO_ELSEWHERE
+from halobench.attention import resolved
 from halobench.models import zoo
 from halobench.problem import CHOICES, ModelCase
 from halobench.progress import console
-from halobench.published import published, top1
+from halobench.published import best, cited
 from halobench.sweep import devices, usable
 
 MARK = "# halobench accuracy "  # and settings: the first line of a file of rows
@@ -116,7 +116,7 @@ def _case(model: zoo.Model, implementation: str | None, image_size: int | None, 
     inside = model.implementation if implementation is None else implementation
     case = ModelCase(
         model=model.name,
-        implementation=AUTO.get(how["device"], AUTO_ELSEWHERE) if inside == "auto" else inside,
+        implementation=resolved(inside, how["device"]),
         direction="inference",
         image_size=model.image_size if image_size is None else image_size,
         **how,
@@ -188,11 +188,7 @@ def _cells(rows: list[Row], best: int) -> list[str]:
 
 def _published(model: str, image_size: int) -> tuple[float | None, str]:
     """Top-1 that others found with such images; of which training, and where that is written."""
-    known = top1(model, image_size)
-    rows = published().query("model == @model and image_size == @image_size and top1 == @known")
-    if rows.empty:
+    row = best(model, image_size)
+    if row is None:
         return None, ""
-    row = rows.sort_values("verified", ascending=False).iloc[0]
-    return known, f"{row['label']}: {row['source']}" + (
-        "" if row["verified"] else " (second hand, not verified)"
-    )
+    return row["top1"], cited(f"{row['label']}: {row['source']}", row["verified"])

@@ -93,6 +93,11 @@ def find(name: str) -> Attention:
     return ATTENTIONS[name]
 
 
+def resolved(implementation: str, device: str) -> str:
+    """What `auto` means on this device; any other name as it is."""
+    return AUTO.get(device, AUTO_ELSEWHERE) if implementation == "auto" else implementation
+
+
 def halo_attention(  # noqa: PLR0913  the public call: one keyword an option of the operation
     q: Tensor,
     k: Tensor,
@@ -152,7 +157,7 @@ def halo_attention(  # noqa: PLR0913  the public call: one keyword an option of 
         dtype=str(q.dtype).removeprefix("torch."),
     )
     _must_fit(problem, q, k, v, position)
-    name = AUTO.get(q.device.type, AUTO_ELSEWHERE) if implementation == "auto" else implementation
+    name = resolved(implementation, q.device.type)
     entry = find(name)
     learns = torch.is_grad_enabled() and any(x.requires_grad for x in (q, k, v, *(position or ())))
     if reason := entry.unsupported(problem, q.device.type, "forward_backward" if learns else "forward"):

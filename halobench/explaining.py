@@ -83,8 +83,8 @@ def _known(case: Case) -> None:
         attention.find(case.implementation)
     elif reason := zoo.find(case.model).unsupported(case.implementation):
         raise ValueError(reason)
-    elif case.mode == "compiled":
-        raise ValueError(f"{case.id}: a compiled network has no parts; ask for the eager one")
+    else:
+        parts.must_have_parts(case)
 
 
 def _failed(ended: Ended, screen: Console) -> int:

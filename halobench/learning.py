@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from halobench import attention
-from halobench.layer import HaloAttention
+from halobench.models import counting
 from halobench.models.halonet import Configuration, HaloNet
 from halobench.problem import Problem
 from halobench.recipe import Recipe
@@ -129,19 +129,11 @@ def unsupported(run: Run, batch: int) -> str | None:
 
 def problems(row: Configuration, batch: int, dtype: str) -> list[Problem]:
     """What the network asks of halo attention, a problem a layer."""
-    asked: list[Problem] = []
-
-    def note(layer: HaloAttention, inputs: tuple[Tensor, ...]) -> None:
-        _, _, height, width = inputs[0].shape
-        asked.append(layer.problem(height, width, batch, dtype))
-
     with torch.device("meta"), torch.no_grad():
-        network = HaloNet(row, "haloed_blocked", classes=CLASSES)
-        for layer in network.modules():
-            if isinstance(layer, HaloAttention):
-                layer.register_forward_pre_hook(note)
+        network = HaloNet(row, counting.COUNTED, classes=CLASSES)
+        asked = counting.noted(network)
         network(torch.empty(batch, 3, row.image_size, row.image_size))
-    return asked
+    return [replace(problem, dtype=dtype) for problem in asked.values()]
 
 
 def params(row: Configuration) -> int:

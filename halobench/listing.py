@@ -11,7 +11,7 @@ from halobench.attention import ATTENTIONS
 from halobench.metrics import METRICS
 from halobench.models import zoo
 from halobench.progress import console, say_left_out
-from halobench.published import top1, verified
+from halobench.published import best, cited
 from halobench.report import REPORTS
 from halobench.spec import presets
 
@@ -47,11 +47,10 @@ def _about(function: object) -> str:
 
 
 def _model(name: str) -> str:
-    model, accuracy = zoo.find(name), top1(name)
+    model, row = zoo.find(name), best(name)
     inside = "halo attention inside" if model.halo else "no halo attention"
-    published = f", top-1 {text.percent(accuracy)}" if accuracy else ""
-    mark = "" if verified(name) or not accuracy else " (second hand, not verified)"
-    return f"{model.image_size} px, {inside}{published}{mark}"
+    published = cited(f", top-1 {text.percent(row['top1'])}", row["verified"]) if row else ""
+    return f"{model.image_size} px, {inside}{published}"
 
 
 def _metric(name: str) -> str:

@@ -14,7 +14,7 @@ from halobench.files import must_be_new
 from halobench.models import counters, zoo
 from halobench.models.zoo import Model
 from halobench.progress import console
-from halobench.published import published, top1, verified
+from halobench.published import best, cited, published
 
 COLUMNS = ["model", "params", "params_published", "flop", "flop_torch", "flop_fvcore", "flop_slots"]
 COLUMNS += ["flop_normalisation", "flop_unknown", "activations", "image_size", "halo", "top1", "verified"]
@@ -52,11 +52,11 @@ def show(names: Sequence[str] | None, csv: Path | None) -> int:
 
 def _row(model: Model) -> Row:
     """Of one image at the size it was published for, one inference."""
-    accuracy = top1(model.name)
-    known = {"model": model.name, "image_size": model.image_size, "halo": model.halo, "top1": accuracy}
+    row = best(model.name)
+    known: Row = {"model": model.name, "image_size": model.image_size, "halo": model.halo}
     known["params_published"] = _params(model.name)
-    if accuracy is not None:
-        known |= {"verified": verified(model.name), "source": _source(model.name, accuracy)}
+    if row is not None:
+        known |= {name: row[name] for name in ("top1", "verified", "source")}
     try:
         found = counters.counts(model)
     except (AssertionError, RuntimeError) as error:
@@ -82,21 +82,10 @@ def _params(model: str) -> int | None:
     return None if rows.empty else int(rows["params"].iloc[0])
 
 
-def _source(model: str, accuracy: float) -> str:
-    """Where that accuracy was published."""
-    table = published()
-    rows = table[(table["model"] == model) & (table["top1"] == accuracy)]
-    return str(rows.sort_values("verified", ascending=False)["source"].iloc[0])
-
-
 def _sources(table: pd.DataFrame) -> list[str]:
     """Each once; those that nobody read themselves say so."""
     told = table.dropna(subset="source")
-    return list(dict.fromkeys(map(_named, told["source"], told["verified"])))
-
-
-def _named(source: str, read: bool) -> str:
-    return source if read else f"{source} (second hand, not verified)"
+    return list(dict.fromkeys(map(cited, told["source"], told["verified"])))
 
 
 def _table(table: pd.DataFrame, sources: list[str]) -> Table:
@@ -118,5 +107,5 @@ def _costs(row: Row) -> list[str]:
 
 
 def _facts(row: Row, sources: list[str]) -> list[str]:
-    mark = "" if pd.isna(row["source"]) else f" [{sources.index(_named(row['source'], row['verified'])) + 1}]"
+    mark = "" if pd.isna(row["source"]) else f" [{sources.index(cited(row['source'], row['verified'])) + 1}]"
     return [str(row["image_size"]), text.percent(row["top1"]) + mark]

@@ -96,8 +96,7 @@ def measured(case: ModelCase, settings: Settings) -> list[Part]:
     Raises:
         ValueError: a compiled network, which has no parts any more.
     """
-    if case.mode == "compiled":
-        raise ValueError(f"{case.id}: a compiled network has no parts; ask for the eager one")
+    must_have_parts(case)
     torch.set_num_threads(case.threads)
     network = prepare_model.network(case, settings.seed, case.implementation, getattr(torch, case.dtype))
     network.train(case.direction == "training")
@@ -117,6 +116,12 @@ def measured(case: ModelCase, settings: Settings) -> list[Part]:
     for hook in hooks:
         hook.remove()
     return [part for part in found.values() if part.calls]
+
+
+def must_have_parts(case: ModelCase) -> None:
+    """ValueError for a compiled network."""
+    if case.mode == "compiled":
+        raise ValueError(f"{case.id}: a compiled network has no parts; ask for the eager one")
 
 
 def stages(network: nn.Module) -> Iterator[tuple[str, str, nn.Module]]:

@@ -5,6 +5,7 @@ The tables are in `halobench/data`; `NOTICE` says whose figures they are.
 
 from functools import cache
 from importlib import resources
+from typing import Any
 
 import pandas as pd
 
@@ -50,27 +51,28 @@ def timm_throughput() -> pd.DataFrame:
     return _read("timm_throughput.csv")
 
 
-def top1(model: str, image_size: float | None = None) -> float | None:
-    """The published accuracy of a model, the first verified one if any is; None where there is none.
+def best(model: str, image_size: float | None = None) -> dict[str, Any] | None:
+    """The row of a model's published accuracy, the first verified one if any; None where there is none.
 
     With an image size only what was published for images of that size.
     """
-    rows = _rows(model)
-    if image_size is not None:
-        rows = rows[rows["image_size"] == image_size]
-    return None if rows.empty else float(rows["top1"].iloc[0])
-
-
-def verified(model: str) -> bool:
-    """Whether that accuracy was read in its own source."""
-    return bool(_rows(model)["verified"].any())
-
-
-def _rows(model: str) -> pd.DataFrame:
-    """With an accuracy, verified ones first."""
     table = published()
     rows = table[(table["model"] == model) & table["top1"].notna()]
-    return rows.sort_values("verified", ascending=False, kind="stable")
+    if image_size is not None:
+        rows = rows[rows["image_size"] == image_size]
+    rows = rows.sort_values("verified", ascending=False, kind="stable")
+    return None if rows.empty else {str(name): value for name, value in rows.iloc[0].items()}
+
+
+def top1(model: str, image_size: float | None = None) -> float | None:
+    """The accuracy of `best`."""
+    row = best(model, image_size)
+    return None if row is None else float(row["top1"])
+
+
+def cited(words: str, verified: bool) -> str:
+    """Of a source, or a figure: marked where it was not read in its own source."""
+    return words if verified else f"{words} (second hand, not verified)"
 
 
 def _read(name: str) -> pd.DataFrame:

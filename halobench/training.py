@@ -18,7 +18,7 @@ from rich.table import Table
 from rich.text import Text
 
 from halobench import attention, learned, learning, plugins, recipe, report, text
-from halobench.attention import ATTENTIONS, AUTO, AUTO_ELSEWHERE
+from halobench.attention import ATTENTIONS
 from halobench.environment import environment
 from halobench.learned import Cells
 from halobench.learning import Images, Learner, Run
@@ -58,7 +58,7 @@ def show(names: Sequence[str] | None, asked: Recipe, seeds: int, device: str | N
     out.mkdir(parents=True)
     (out / "environment.json").write_text(json.dumps(environment(sys.argv), indent=2), encoding="utf-8")
     frame = pd.DataFrame(_stored(_watched(runs, asked, data, screen), out / "curves.csv"))
-    for cells in write(frame, AUTO.get(device, AUTO_ELSEWHERE), out):
+    for cells in write(frame, attention.resolved("auto", device), out):
         screen.print(_table(cells))
     return int(learned.furthest(frame, "float64") > AGREE)
 
@@ -73,7 +73,7 @@ def networks() -> dict[str, Configuration]:
 
 def plan(names: Sequence[str], seeds: int, device: str) -> list[Run]:
     """The first network with each implementation in each dtype; then every network, with what `auto` is."""
-    rows, auto = networks(), AUTO.get(device, AUTO_ELSEWHERE)
+    rows, auto = networks(), attention.resolved("auto", device)
     first, row = next(iter(rows.items()))
     same = [Run(first, row, name, 0, dtype, device) for dtype in EPOCH_S for name in names]
     every = [

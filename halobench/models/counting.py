@@ -16,8 +16,8 @@ from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import FlopCounterMode, flop_registry
 
-from halobench.attention import AUTO, AUTO_ELSEWHERE
 from halobench.attention import find as find_attention
+from halobench.attention import resolved
 from halobench.layer import HaloAttention
 from halobench.models import swap
 from halobench.models.swap import AS_PUBLISHED, UsedHaloAttn
@@ -61,8 +61,7 @@ def work(  # noqa: PLR0913  what a model case says
     found = counted(name, implementation, image_size, batch)
     executed = found.by_torch
     if implementation not in ("", AS_PUBLISHED):
-        chosen = AUTO.get(device, AUTO_ELSEWHERE) if implementation == "auto" else implementation
-        slots = find_attention(chosen).slots
+        slots = find_attention(resolved(implementation, device)).slots
         executed += sum(problem.flop(slots=slots(problem)) for problem in found.problems)
         executed -= found.by_torch_within
     return Work(found.flop * PASSES[direction], executed * PASSES[direction], params=found.params)
@@ -90,7 +89,7 @@ def counted(name: str, implementation: str, image_size: int, batch: int) -> Coun
     with torch.device("meta"):
         network = create(name, implementation).eval()
         images = torch.empty(batch, 3, image_size, image_size)
-    problems = _noted(network)  # by name
+    problems = noted(network)
     with torch.no_grad(), _Outputs() as outputs, FlopCounterMode(display=False) as counter:
         network(images)
     counts = _by_name(network, counter)
@@ -132,8 +131,8 @@ class _Outputs(TorchDispatchMode):
         return out
 
 
-def _noted(network: nn.Module) -> dict[str, Problem]:
-    """Filled in by the next call: what is asked of each halo layer, by its name."""
+def noted(network: nn.Module) -> dict[str, Problem]:
+    """Filled in by the next call, in which ours attend as `COUNTED`: what each halo layer is asked, by name."""
     problems: dict[str, Problem] = {}
 
     def note(layer: nn.Module, inputs: tuple[Tensor, ...]) -> None:
