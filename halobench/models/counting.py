@@ -132,7 +132,7 @@ class _Outputs(TorchDispatchMode):
 
 
 def noted(network: nn.Module) -> dict[str, Problem]:
-    """Filled in by the next call, in which ours attend as `COUNTED`: what each halo layer is asked, by name."""
+    """Filled in by the next call, in which ours attend as `COUNTED`: each halo layer's problem, by name."""
     problems: dict[str, Problem] = {}
 
     def note(layer: nn.Module, inputs: tuple[Tensor, ...]) -> None:
