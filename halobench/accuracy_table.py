@@ -178,9 +178,9 @@ def _print(settings: Settings, rows: list[Row], classes: int, screen: Console) -
         screen.print(f"[1] {source}", soft_wrap=True)
 
 
-def _cells(rows: list[Row], best: int) -> list[str]:
+def _cells(rows: list[Row], places: int) -> list[str]:
     """How many have their class among so many best logits: count, fraction and its Wilson interval."""
-    right = sum(row.rank <= best for row in rows)
+    right = sum(row.rank <= places for row in rows)
     low, high = binomtest(right, len(rows)).proportion_ci(method="wilson")
     interval = f"{text.percent(low)} to {text.percent(high)}"
     return [f"{right} of {len(rows)}", text.percent(right / len(rows)), interval]
