@@ -1,5 +1,6 @@
 """The contract of an attention implementation, the registry of them, and the public call."""
 
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -61,6 +62,7 @@ class Attention:
     adapt: Adapt | None = None
     imports: tuple[str, ...] = ()  # modules of others that the first call imports; a sweep does it before
     kernels: Kernels = no_kernels  # of Triton, forward and backward, as launched on a target
+    module: str = ""  # whose import registers it
 
 
 ATTENTIONS: Registry[Attention] = Registry("attention implementation")
@@ -77,19 +79,29 @@ def attention(  # noqa: PLR0913  one keyword a field of the contract
 ) -> Callable[[Attend], Attend]:
     """Register a function of queries, keys, values (axes `b h y x d`), position tables and the problem."""
 
+    module = str(sys._getframe(1).f_globals["__name__"])  # the function may be another module's
+
     def register(attend: Attend) -> Attend:
-        ATTENTIONS.add(name, Attention(name, attend, unsupported, slots, adapt, imports, kernels))
+        ATTENTIONS.add(name, Attention(name, attend, unsupported, slots, adapt, imports, kernels, module))
         return attend
 
     return register
 
 
 def find(name: str) -> Attention:
-    """The implementation of this name, importing its plug-in and no other; KeyError with the known names."""
+    """The implementation of this name, importing its plug-in and no other.
+
+    Raises:
+        KeyError: there is none; the message lists the known names.
+        LeftOutError: its plug-in can not be imported; the message says why.
+    """
     if name not in ATTENTIONS:
         plugins.load_one(GROUP, name)
     if name not in ATTENTIONS:
-        plugins.load_all(GROUP)
+        plugins.load_until(GROUP, name, ATTENTIONS)
+    if name not in ATTENTIONS:
+        known = dict.fromkeys([*ATTENTIONS, *plugins.names(GROUP)])
+        raise KeyError(f"no {ATTENTIONS.kind} {name!r}; there are: {', '.join(known)}")
     return ATTENTIONS[name]
 
 

@@ -2,61 +2,187 @@
 
 An entry point of the group names a module, or a package of which every file but `_private`
 ones is a plug-in. Ours are declared the same way as anybody's.
+
+A plug-in of another distribution is tried in a process of its own before it is imported here: at import it
+may raise, exit, hang, or print without end, and none of that may stop what was asked of others.
 """
 
 import importlib
 import importlib.util
+import json
+import os
 import pkgutil
-from collections.abc import Iterator
-from importlib.machinery import ModuleSpec
-from importlib.metadata import entry_points
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Container, Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from importlib.machinery import ModuleSpec, PathFinder
+from importlib.metadata import EntryPoint, entry_points
+from pathlib import Path
+from time import monotonic, sleep
+
+OURS = "halobench"  # our distribution, and what names of its packages begin with
+TRIAL_S = 30.0  # that an import may take
+SAID_BYTES = 2**20  # that it may print
+
+
+@dataclass(frozen=True)
+class Plugin:
+    """A name, and the module whose import registers whatever it registers."""
+
+    name: str
+    module: str
+    ours: bool
+
+
+@dataclass(frozen=True)
+class Trial:
+    """What an import did in another process: the implementations there were afterwards, or what failed."""
+
+    names: tuple[str, ...] = ()
+    failure: str = ""
+
+
+class LeftOutError(ValueError):
+    """A plug-in that was asked for can not be imported; the message names it and says why."""
 
 
 def load_all(group: str) -> dict[str, str]:
     """Import every plug-in of the group; return the names of those left out, and why."""
     left_out = {}
-    for name, module in _plugins(group):
-        try:
-            importlib.import_module(module)
-        except ModuleNotFoundError as missing:
-            left_out[name] = _reason(missing)
+    for plugin in _plugins(group):
+        if reason := _load(plugin):
+            left_out[plugin.name] = reason
     return left_out
 
 
-def modules(group: str) -> list[str]:
-    """The modules of every plug-in of the group, importable or not."""
-    return [module for _, module in _plugins(group)]
-
-
 def load_one(group: str, name: str) -> None:
-    """Import the plug-in of this name, if there is one; it may need what is not installed."""
-    for known, module in _plugins(group):
-        if known == name:
-            importlib.import_module(module)
+    """Import the plug-in of this name, if there is one; LeftOutError where that is not possible."""
+    for plugin in _plugins(group):
+        if plugin.name == name and (reason := _load(plugin)):
+            raise LeftOutError(f"{name} is left out: {reason}")
 
 
-def _plugins(group: str) -> Iterator[tuple[str, str]]:
-    """Names and modules; a package stands for its files, whose names are the names of what they register."""
-    for entry in sorted(entry_points(group=group), key=lambda entry: entry.name):
-        spec = _spec(entry.value)
-        if spec is None or spec.submodule_search_locations is None:
-            yield entry.name, entry.value
-            continue
-        for info in pkgutil.iter_modules(spec.submodule_search_locations):
-            if not info.name.startswith("_"):
-                yield info.name, f"{entry.value}.{info.name}"
+def load_until(group: str, name: str, registered: Container[str]) -> None:
+    """Import the plug-in that registers a name which no plug-in bears, and none of the others."""
+    for plugin in _plugins(group):
+        if name in registered:
+            return
+        if not plugin.ours and name in _tried(plugin.module).names:
+            _load(plugin)
+
+
+def names(group: str) -> list[str]:
+    """The names of every plug-in of the group, importable or not."""
+    return [plugin.name for plugin in _plugins(group)]
+
+
+def modules(group: str, *, ours: bool = False) -> list[str]:
+    """The modules of every plug-in of the group, importable or not; or of our own only."""
+    return [plugin.module for plugin in _plugins(group) if plugin.ours or not ours]
+
+
+def _load(plugin: Plugin) -> str:
+    """Import it; why that is not possible, or nothing."""
+    if plugin.module in sys.modules:
+        return ""
+    if not plugin.ours and (failure := _tried(plugin.module).failure):
+        return failure
+    try:
+        importlib.import_module(plugin.module)
+    except Exception as error:
+        if plugin.ours and not _anothers(error):
+            raise
+        return why(error)
+    return ""
+
+
+def why(error: BaseException) -> str:
+    """What an import failed for, in a line."""
+    if isinstance(error, ModuleNotFoundError) and error.name and _anothers(error):
+        return f"needs {error.name.partition('.')[0]}"
+    return told(error)
+
+
+def told(error: BaseException) -> str:
+    """An exception in a line."""
+    return f"{type(error).__name__}: {error}".splitlines()[0]
+
+
+def _anothers(error: BaseException) -> bool:
+    """Whether a package that is not ours is missing or broken; a misspelt import of ours is a bug."""
+    if isinstance(error, ModuleNotFoundError):
+        return error.name is not None and not error.name.startswith(OURS)
+    return isinstance(error, OSError)
+
+
+def _tried(module: str) -> Trial:
+    """Import a module in a new process, and see what comes of it."""
+    with tempfile.TemporaryDirectory(prefix="halobench-") as folder:
+        result, said = Path(folder, "trial.json"), Path(folder, "said")
+        with said.open("wb") as file:
+            process = subprocess.Popen(
+                [sys.executable, "-m", "halobench.trial", module, str(result)],
+                stdin=subprocess.DEVNULL, stdout=file, stderr=file, start_new_session=True,
+                env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)},
+            )  # fmt: skip
+        try:
+            failure = _watched(process, said)
+        finally:
+            _end(process)
+        if failure:
+            return Trial(failure=failure)
+        if not result.exists():
+            return Trial(failure=f"ended with exit code {process.returncode} at import")
+        found = json.loads(result.read_text(encoding="utf-8"))
+    return Trial(tuple(found["names"]), found["failure"])
+
+
+def _watched(process: "subprocess.Popen[bytes]", said: Path) -> str:
+    """Wait for a process to end; what it did too much of, or nothing."""
+    end = monotonic() + TRIAL_S
+    while monotonic() < end:
+        if process.poll() is not None:
+            return ""
+        if said.stat().st_size > SAID_BYTES:
+            return f"prints more than {SAID_BYTES // 2**20} MiB at import"
+        sleep(0.02)
+    return f"is not imported after {TRIAL_S:g} s"
+
+
+def _end(process: "subprocess.Popen[bytes]") -> None:
+    """And all it started."""
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+
+
+def _plugins(group: str) -> Iterator[Plugin]:
+    """Ours first. A package stands for its files, whose names are the names of what they register."""
+    found = [plugin for entry in entry_points(group=group) for plugin in _of(entry)]
+    yield from sorted(found, key=lambda plugin: (not plugin.ours, plugin.name))
+
+
+def _of(entry: EntryPoint) -> Iterator[Plugin]:
+    ours = entry.dist is not None and entry.dist.name == OURS
+    spec = _spec(entry.value)
+    if spec is None or spec.submodule_search_locations is None:
+        yield Plugin(entry.name, entry.value, ours)
+        return
+    for info in pkgutil.iter_modules(spec.submodule_search_locations):
+        if not info.name.startswith("_"):
+            yield Plugin(info.name, f"{entry.value}.{info.name}", ours)
 
 
 def _spec(module: str) -> ModuleSpec | None:
-    """None where a package above the module is missing: importing it will say so."""
-    try:
-        return importlib.util.find_spec(module)
-    except ModuleNotFoundError:
-        return None
-
-
-def _reason(missing: ModuleNotFoundError) -> str:
-    """Only a foreign package may be missing; a misspelt import of ours stays an error."""
-    if missing.name is None or missing.name.startswith("halobench"):
-        raise missing
-    return f"needs {missing.name.partition('.')[0]}"
+    """Of a module, without an import of the packages it lies in; None where one of these is missing."""
+    first, *parts = module.split(".")
+    spec = importlib.util.find_spec(first)
+    for part in parts:
+        if spec is None or spec.submodule_search_locations is None:
+            return None
+        spec = PathFinder.find_spec(f"{spec.name}.{part}", spec.submodule_search_locations)
+    return spec

@@ -12,7 +12,7 @@ from halobench.progress import console, say_left_out
 from halobench.record import BAD
 from halobench.spec import WORKLOADS, AttentionTable, ModelTable, RunTable, Spec
 from halobench.store import Store
-from halobench.sweep import Plan, devices, plan
+from halobench.sweep import ALL, Plan, devices, plan
 
 SETTINGS = tuple(RunTable.model_fields)
 AXES = tuple(dict.fromkeys([*AttentionTable.model_fields, *ModelTable.model_fields]))
@@ -39,7 +39,7 @@ def wanted(
 
 def show_plan(spec: Spec) -> int:
     """Print the cases, what is left out, and where the time will go."""
-    missing = plugins.load_all(attention.GROUP)
+    missing = _load(spec)
     planned = plan(spec)
     for case in planned.cases:
         print(case.id)
@@ -49,6 +49,12 @@ def show_plan(spec: Spec) -> int:
     total = text.seconds(sum(seconds for _, seconds in costs.values()))
     screen.print(f"{len(planned.cases)} cases, about {total}: a guess, from what each must compute")
     return 0
+
+
+def _load(spec: Spec) -> dict[str, str]:
+    """Import every implementation where all are asked for, else none yet; those left out, and why."""
+    every = any(ALL in table.implementation for table in (*spec.attention, *spec.model))
+    return plugins.load_all(attention.GROUP) if every else {}
 
 
 def _costs(cases: list[Case], run: RunTable) -> dict[str, tuple[int, float]]:
@@ -64,7 +70,7 @@ def _costs(cases: list[Case], run: RunTable) -> dict[str, tuple[int, float]]:
 
 def sweep(spec: Spec, folder: Path, command: list[str]) -> int:
     """Measure all of it into a new folder."""
-    missing = plugins.load_all(attention.GROUP)
+    missing = _load(spec)
     planned = plan(spec)
     run_store = execute.start(folder, planned.cases, spec, command)  # a bad folder is said first, and alone
     _say_left_out(planned, missing)
@@ -73,7 +79,6 @@ def sweep(spec: Spec, folder: Path, command: list[str]) -> int:
 
 def resume(folder: Path, command: list[str]) -> int:
     """Measure what is missing in a folder."""
-    plugins.load_all(attention.GROUP)
     run_store, settings = execute.resume(folder, command)
     return _finish(run_store, settings, folder)
 
