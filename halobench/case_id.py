@@ -5,7 +5,7 @@ from typing import Any
 
 from halobench.problem import PROBLEM_FIELDS, AttentionCase, Case, ModelCase, Problem
 
-WHERE = r"/(?P<dtype>\w+)/(?P<device>[a-z]+)(?P<threads>\d*)"
+WHERE = r"/(?P<dtype>\w+)/(?P<device>[a-z]+)(?P<threads>\d*)(/(?P<allocator>[a-z]+))?"
 ATTENTION = re.compile(
     r"(?P<implementation>\w+)/(?P<direction>forward|forward_backward)"
     r"/(?P<batch>\d+)x(?P<heads>\d+)x(?P<height>\d+)x(?P<width>\d+)d(?P<dim_qk>\d+)(v(?P<dim_v>\d+))?"

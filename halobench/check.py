@@ -29,6 +29,11 @@ class Truth:
     maps: tuple[slice, slice]  # of batch and head
     chosen: list[Block]
 
+    @property
+    def whole(self) -> bool:
+        """Whether every block of every map is judged."""
+        return self.maps == (slice(None), slice(None))
+
 
 @dataclass(frozen=True)
 class Verdict:
@@ -98,6 +103,13 @@ def run(attend: Attend, problem: Problem, given: Inputs, grad_out: Tensor | None
     out = attend(q, k, v, (tables[0], tables[1]) if tables else None, problem)
     gradients = torch.autograd.grad(out, list(leaves.values()), grad_out, materialize_grads=True)
     return {"out": out.detach()} | {f"d{name}": x for name, x in zip(leaves, gradients, strict=True)}
+
+
+def changed(given: Inputs, before: Inputs) -> list[str]:
+    """Names of inputs that are not, bit by bit, what they were."""
+    pairs = [(name, x, before.tensors[name]) for name, x in given.tensors.items()]
+    pairs.append(("the gradient of the output", given.grad_out, before.grad_out))
+    return [name for name, x, known in pairs if not torch.equal(x, known)]
 
 
 def largest(errors: Iterable[float]) -> float:

@@ -99,6 +99,7 @@ def sweep(
     mode: Annotated[Axis, _axis("Of models: eager, compiled.")] = None,
     device: Annotated[Axis, _axis("Of both: cpu, cuda.")] = None,
     threads: Annotated[Axis, _axis("Of both, on the CPU.")] = None,
+    allocator: Annotated[Axis, _axis("Of both: steady, pooled, fresh; the state of the C allocator.")] = None,
     workload: Annotated[str | None, typer.Option(help="attention or model: drop the other.")] = None,
     spec: Annotated[
         Path | None, typer.Option(metavar="FILE", help="A TOML file in place of a preset.")
@@ -114,6 +115,9 @@ def sweep(
     seed: Annotated[int | None, typer.Option(help="Of inputs and order.")] = None,
     autotune: Annotated[
         str | None, typer.Option(help="Configurations of kernels: try, known or off.")
+    ] = None,
+    wait_policy: Annotated[
+        str | None, typer.Option(help="How threads wait on a CPU: passive, active or inherited.")
     ] = None,
     no_autotune: Annotated[bool, typer.Option("--no-autotune", help="As --autotune off.")] = False,
 ) -> int:

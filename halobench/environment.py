@@ -13,6 +13,8 @@ from typing import Any
 import psutil
 import torch
 
+from halobench import allocator, openmp
+
 PACKAGES = ("halobench", "torch", "triton", "timm", "torchvision", "numpy", "pandas", "scipy")
 KEY = (
     "commit",
@@ -21,10 +23,12 @@ KEY = (
     "cores",
     "gpu",
     "packages",
+    "allocator",
+    "wait_policy",
 )  # runs that differ here do not mix
 
 
-def environment(command: list[str]) -> dict[str, Any]:
+def environment(command: list[str], wait_policy: str = openmp.DEFAULT) -> dict[str, Any]:
     """Everything a reader needs to judge a figure, and the command to make it again."""
     return {
         "command": shlex.join(["halobench", *command[1:]]),
@@ -41,6 +45,10 @@ def environment(command: list[str]) -> dict[str, Any]:
         "load_average": list(os.getloadavg()),
         "torch_cpu": torch.backends.cpu.get_cpu_capability(),
         "gpu": _gpu(),
+        "allocator": allocator.library(),
+        "huge_pages": _bracketed(Path("/sys/kernel/mm/transparent_hugepage/enabled")),
+        "wait_policy": openmp.effective(wait_policy),
+        "spin_count": os.environ.get("GOMP_SPINCOUNT"),
     }
 
 
@@ -82,6 +90,14 @@ def _cpu() -> str:
     except OSError:
         return platform.processor()
     return next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), "")
+
+
+def _bracketed(path: Path) -> str | None:
+    """The choice that the system marks with brackets; None where it does not tell."""
+    try:
+        return path.read_text(encoding="ascii").partition("[")[2].partition("]")[0]
+    except OSError:
+        return None
 
 
 def _gpu() -> dict[str, Any] | None:

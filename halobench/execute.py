@@ -30,7 +30,9 @@ ENVIRONMENT, SPEC = "environment.json", "spec.toml"
 
 def start(folder: Path, cases: list[Case], wanted: Spec, command: list[str]) -> Store:
     """A new run's folder; FileExistsError where there is a run already."""
-    here = json.dumps(environment(command), indent=2)  # takes a while: a run is begun whole or not at all
+    here = json.dumps(
+        environment(command, wanted.run.wait_policy), indent=2
+    )  # takes a while: a run is begun whole or not at all
     run_store = Store.create(folder, cases)
     (folder / SPEC).write_text(spec.to_toml(wanted), encoding="utf-8")
     (folder / ENVIRONMENT).write_text(here, encoding="utf-8")
@@ -40,19 +42,27 @@ def start(folder: Path, cases: list[Case], wanted: Spec, command: list[str]) -> 
 def resume(folder: Path, command: list[str]) -> tuple[Store, RunTable]:
     """A run that was interrupted; ValueError where this machine is not the one it was begun on."""
     run_store = Store(folder)
-    if differs := differences(_environment(folder), environment(command)):
+    settings = _settings(folder)
+    if differs := differences(_environment(folder), environment(command, settings.wait_policy)):
         raise ValueError(f"{folder} was begun elsewhere: {'; '.join(differs)}")
-    return run_store, _settings(folder)
+    return run_store, settings
 
 
 def measure(run_store: Store, settings: RunTable, console: Console) -> None:
     """Measure what has no record yet, each case in a process of its own."""
     before = run_store.records()
     plan = run_store.plan()
-    worker.start(plan)
-    with tempfile.TemporaryDirectory(prefix="halobench-") as truths:
-        stop = Stop(seconds=settings.seconds)
-        each = Settings(seed=settings.seed, stop=stop, autotune=settings.autotune, truths=Path(truths))
+    worker.start(plan, settings.wait_policy)
+    with tempfile.TemporaryDirectory(prefix="halobench-") as scratch:
+        stop, truths, compiled = (
+            Stop(seconds=settings.seconds),
+            Path(scratch, "truths"),
+            Path(scratch, "compiled"),
+        )
+        truths.mkdir()
+        each = Settings(
+            seed=settings.seed, stop=stop, autotune=settings.autotune, truths=truths, compiled=compiled
+        )
         one = partial(worker.measure, settings=each, timeout=settings.timeout)
         records = run(plan, one, replicates=settings.replicates, seed=settings.seed, before=before)
         for record in watched(records, len(plan) * settings.replicates - len(before), console):

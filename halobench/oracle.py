@@ -30,6 +30,17 @@ class Inputs:
             named |= {"rel_height": self.position[0], "rel_width": self.position[1]}
         return named
 
+    def clone(self) -> "Inputs":
+        """The same values in memory of their own."""
+        tables = None if self.position is None else (self.position[0].clone(), self.position[1].clone())
+        return Inputs(self.q.clone(), self.k.clone(), self.v.clone(), tables, self.grad_out.clone())
+
+    def write(self, values: "Inputs") -> None:
+        """Take on these values, in the memory that the tensors have."""
+        with torch.no_grad():
+            for name, tensor in (self.tensors | {"": self.grad_out}).items():
+                tensor.copy_((values.tensors | {"": values.grad_out})[name])
+
 
 def inputs(problem: Problem, layout: str = "bhyxd", device: str = "cpu", seed: int = 0) -> Inputs:
     """Normal data for a problem; the same for the same seed on every device and in every layout."""

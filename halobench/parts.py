@@ -20,7 +20,7 @@ from halobench.clock import Call, Clock
 from halobench.models import counting
 from halobench.prepare import Settings
 from halobench.problem import ModelCase
-from halobench.run import sample
+from halobench.sampling import sample
 
 STAGES = ("stages", "layers", "blocks", "features")  # containers, as networks name them
 KINDS: dict[str, tuple[type[nn.Module], ...]] = {

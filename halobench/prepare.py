@@ -15,13 +15,14 @@ from typing import Any, Protocol, TypeVar, cast
 import torch
 
 from halobench import clock, tuning
-from halobench.check import Verdict
 from halobench.clock import Call
 from halobench.problem import Case
 from halobench.record import Work
 from halobench.stats import Stop
 
 T = TypeVar("T")
+
+OUT_OF_MEMORY = ("can't allocate memory", "out of memory", "CUBLAS_STATUS_ALLOC_FAILED", "bad_alloc")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,14 +33,32 @@ class Settings:
     stop: Stop = field(default_factory=Stop)
     autotune: str = "try"  # of `tuning.AUTOTUNE`
     truths: Path | None = None  # a folder where cases of one problem share what they are compared with
+    compiled: Path | None = None  # a folder where cases share what torch.compile made
+
+
+@dataclass(frozen=True)
+class Judged:
+    """How far results are off, where that is known, and what is wrong with them, if anything is."""
+
+    error: float | None = None
+    wrong: str = ""
 
 
 @dataclass(frozen=True)
 class Ready:
-    """A case that was set up; nothing of that is timed."""
+    """A case that was set up; nothing of that is timed.
 
-    call: Call  # what is timed
-    first: Callable[[], tuple[float, Verdict | None]]  # seconds of the first call, and whether it was right
+    Its inputs stay where they are in memory. There are `sets` of values for them, each with what it must come
+    to: a call that gives what it gave before, or nothing of worth, is found out at the next set.
+    """
+
+    call: Call  # what is timed; it returns its results
+    first: Callable[[], tuple[float, Judged]]  # seconds of the first call, on set 0, and its judgement
+    write: Callable[[int], None]  # a set into the inputs
+    judge: Callable[
+        [int, Any], Judged
+    ]  # results of a call on a set, and whether the inputs are still the set
+    sets: int = 1
     adapt: Call | None = None  # the part of the call that is our wrapper's, not the implementation's
 
 
@@ -53,6 +72,9 @@ class Workload(Protocol):
         """What the case asks for and what is computed."""
 
     def prepare(self, case: Any, settings: Settings) -> Ready: ...
+
+    def foresee(self, case: Any, settings: Settings) -> None:
+        """Compute what cases of this problem share, so that none of them does."""
 
 
 def shared(settings: Settings, name: str, make: Callable[[], T]) -> T:
@@ -73,6 +95,10 @@ def first_call(call: Call, device: str) -> float:
     """Seconds that a call takes, less those of trials of configurations in it."""
     before = tuning.spent()
     return clock.timed(call, device) - (tuning.spent() - before)
+
+
+def short_of_memory(error: Exception) -> bool:
+    return isinstance(error, MemoryError) or any(words in str(error) for words in OUT_OF_MEMORY)
 
 
 def workload(case: Case) -> Workload:

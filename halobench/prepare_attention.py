@@ -7,13 +7,17 @@ import torch
 from torch import Tensor
 
 from halobench import check, oracle
-from halobench.attention import find
+from halobench.attention import Attention, find
 from halobench.check import Truth, Verdict
 from halobench.clock import Call
 from halobench.oracle import Inputs
-from halobench.prepare import Ready, Settings, first_call, shared
+from halobench.plugins import told
+from halobench.prepare import Judged, Ready, Settings, first_call, shared, short_of_memory
 from halobench.problem import AttentionCase, Problem
 from halobench.record import Work
+
+SETS = 3  # of inputs
+BLOCKS = 3  # along an axis of a map on which gradients are judged where the whole would take too long
 
 
 def unsupported(case: AttentionCase) -> str | None:
@@ -27,21 +31,92 @@ def work(case: AttentionCase) -> Work:
 
 
 def prepare(case: AttentionCase, settings: Settings) -> Ready:
-    attend, problem = find(case.implementation).attend, case.problem
-    given = oracle.inputs(problem, case.layout, case.device, settings.seed)
-    known = _truth(problem, given, settings)
+    entry, problem = find(case.implementation), case.problem
+    ring = [_inputs(case, settings, turn) for turn in range(SETS)]
+    truths = [_truth(problem, given, settings, turn) for turn, given in enumerate(ring)]
+    live = ring[0].clone()
     backward = case.direction == "forward_backward"
 
-    def first() -> tuple[float, Verdict]:
+    def call() -> dict[str, Tensor]:
+        return check.run(entry.attend, problem, live, live.grad_out if backward else None)
+
+    def first() -> tuple[float, Judged]:
         results: dict[str, Tensor] = {}
-        grad_out = known.grad_out if backward else None
-        seconds = first_call(lambda: results.update(check.run(attend, problem, given, grad_out)), case.device)
-        return seconds, check.judge(results, problem, given, known)
+        seconds = first_call(lambda: results.update(call()), case.device)
+        judged = judge(0, results)
+        return seconds, judged if judged.wrong else _worse(judged, _gradients(entry, case, settings))
 
-    def call() -> object:
-        return check.run(attend, problem, given, given.grad_out if backward else None)
+    def judge(turn: int, results: dict[str, Tensor]) -> Judged:
+        if changed := check.changed(live, ring[turn]):
+            return Judged(wrong=f"it changes its inputs: {', '.join(changed)}")
+        known = (
+            results if truths[turn].whole else {"out": results["out"]}
+        )  # gradients are of all of the output
+        return _judged(check.judge(known, problem, ring[turn], truths[turn]))
 
-    return Ready(call, first, _adapting(case, given))
+    return Ready(
+        call=call,
+        first=first,
+        write=lambda turn: live.write(ring[turn]),
+        judge=judge,
+        sets=SETS,
+        adapt=_adapting(case, live),
+    )
+
+
+def foresee(case: AttentionCase, settings: Settings) -> None:
+    """Ask the oracle what all cases of this problem share, where none has asked before."""
+    for turn in range(SETS):
+        _truth(case.problem, _inputs(case, settings, turn), settings, turn)
+
+
+def _inputs(case: AttentionCase, settings: Settings, turn: int) -> Inputs:
+    return oracle.inputs(case.problem, case.layout, case.device, settings.seed + turn)
+
+
+def _gradients(entry: Attention, case: AttentionCase, settings: Settings) -> Judged:
+    """Judge gradients that the case's own calls do not show.
+
+    A large forward problem is cut down for it. An implementation without a backward pass says so, and is not
+    asked for gradients.
+    """
+    problem = case.problem
+    if case.direction == "forward" and max(problem.slots(), entry.slots(problem)) > check.WHOLE:
+        problem = _part(problem)
+    if entry.unsupported(problem, case.device, "forward_backward") is not None:
+        return Judged()
+    case = replace(case, problem=problem)
+    given = _inputs(case, settings, 0)
+    known = _truth(problem, given, settings, 0)
+    if case.direction == "forward_backward" and known.whole:
+        return Judged()  # its calls show them
+    try:
+        results = check.run(entry.attend, problem, given, known.grad_out)
+    except RuntimeError as error:
+        if case.direction == "forward_backward" or short_of_memory(error):
+            raise
+        return Judged(wrong=f"it has no gradients, and does not say that it is unsupported: {told(error)}")
+    return _judged(check.judge(results, problem, given, known))
+
+
+def _part(problem: Problem) -> Problem:
+    """The same on one small map, whose last blocks are cut off where those of the problem are."""
+    height, width = (_few_blocks(size, problem.block) for size in (problem.height, problem.width))
+    heads = min(problem.heads, 2)
+    return replace(problem, batch=min(problem.batch, 1), heads=heads, height=height, width=width)
+
+
+def _few_blocks(size: int, block: int) -> int:
+    return size if size <= BLOCKS * block else (BLOCKS - 1) * block + (size % block or block)
+
+
+def _judged(verdict: Verdict) -> Judged:
+    return Judged(verdict.error, "" if verdict.right else str(verdict))
+
+
+def _worse(one: Judged, other: Judged) -> Judged:
+    errors = [each.error for each in (one, other) if each.error is not None]
+    return Judged(check.largest(errors), one.wrong or other.wrong)
 
 
 def _adapting(case: AttentionCase, given: Inputs) -> Call | None:
@@ -64,14 +139,14 @@ def _adapting(case: AttentionCase, given: Inputs) -> Call | None:
     return call
 
 
-def _truth(problem: Problem, given: Inputs, settings: Settings) -> Truth:
+def _truth(problem: Problem, given: Inputs, settings: Settings, turn: int) -> Truth:
     """Shared by all implementations; of the output's gradient only what is not zero."""
 
     def make() -> Truth:
         known = check.truth(problem, given, settings.seed)
         return replace(known, grad_out=known.grad_out[known.maps].clone())
 
-    known = shared(settings, f"{problem} {settings.seed} {given.q.device}", make)
+    known = shared(settings, f"{problem} {settings.seed + turn} {given.q.device}", make)
     grad_out = torch.zeros_like(given.grad_out)
     grad_out[known.maps] = known.grad_out
     return replace(known, grad_out=grad_out)

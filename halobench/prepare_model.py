@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
-from math import nan
+from typing import Any, TypeVar
 
 import torch
 import torch.nn.functional as F
@@ -10,13 +10,16 @@ from torch import Tensor, nn
 
 from halobench import check, toolchain
 from halobench.attention import find
-from halobench.check import SLACK, Verdict
+from halobench.check import SLACK
 from halobench.models import counting, zoo
 from halobench.models.swap import AS_PUBLISHED
-from halobench.prepare import Ready, Settings, first_call, shared
+from halobench.prepare import Judged, Ready, Settings, first_call, shared
 from halobench.problem import ModelCase
 from halobench.record import Work
 
+T = TypeVar("T")
+
+SETS = 3  # of images
 REFERENCE = "haloed_blocked"  # in float64, what our own networks are compared with
 AS_IT_IS = ("", AS_PUBLISHED)
 DIRECTIONS = {"inference": "forward", "training": "forward_backward"}  # of the attention inside
@@ -47,23 +50,64 @@ def work(case: ModelCase) -> Work:
 
 
 def prepare(case: ModelCase, settings: Settings) -> Ready:
-    model = network(case, settings.seed, case.implementation, getattr(torch, case.dtype))
-    if case.mode == "compiled":
-        model.compile()
-    images, labels = data(case, settings.seed)
-    call = _inference(model, images) if case.direction == "inference" else _training(model, images, labels)
+    it = _Network(case, settings)
+    call: Callable[[], object] = it.step if case.direction == "training" else it.infer
+    return Ready(call=call, first=it.first, write=it.write, judge=it.judge, sets=SETS)
 
-    def first() -> tuple[float, Verdict | None]:
-        model.eval()
+
+class _Network:
+    """A network with its images, and what it must make of them."""
+
+    def __init__(self, case: ModelCase, settings: Settings) -> None:
+        self.case, self.settings = case, settings
+        self.model = network(case, settings.seed, case.implementation, getattr(torch, case.dtype))
+        if case.mode == "compiled":
+            self.model.compile()
+        self.ring = [data(case, settings.seed + turn)[0] for turn in range(SETS)]
+        self.images, labels = data(case, settings.seed)
+        self.weights = {name: tensor.clone() for name, tensor in self.model.state_dict().items()}
+        self.infer = _inference(self.model, self.images)
+        self.step = _training(self.model, self.images, labels)
+
+    def write(self, turn: int) -> None:
+        self.images.copy_(self.ring[turn])
+
+    def first(self) -> tuple[float, Judged]:
+        """In eval mode, and of training the seconds of the first step after that."""
+        self.model.eval()
         logits: list[Tensor] = []
-        seconds = first_call(lambda: logits.append(_inference(model, images)()), case.device)
-        verdict = _verdict(logits[0], case, settings)
-        if case.direction == "training":
-            model.train()
-            seconds = first_call(call, case.device)
-        return seconds, verdict
+        seconds = first_call(lambda: logits.append(self.infer()), self.case.device)
+        judged = self._judged(0, logits[0])
+        if self.case.direction == "training" and not judged.wrong:
+            self.model.train()
+            seconds = first_call(self.step, self.case.device)
+        return seconds, judged
 
-    return Ready(call, first)
+    def judge(self, turn: int, result: Any) -> Judged:
+        """Logits; of a step of training, which gives none, those of the first weights once more."""
+        if self.case.direction == "inference":
+            return self._judged(turn, result)
+        self.model.load_state_dict(self.weights)
+        self.model.eval()
+        judged = self._judged(turn, self.infer())
+        self.model.train()
+        return judged
+
+    def _judged(self, turn: int, logits: Tensor) -> Judged:
+        """With ours inside: against the same weights with the reference; what others publish is as it is."""
+        if not torch.equal(self.images, self.ring[turn]):
+            return Judged(wrong="it changes its images")
+        if self.case.implementation in AS_IT_IS:
+            return Judged(wrong="" if logits.isfinite().all() else "its logits are not finite")
+        error = check.relative_error(logits, _exact(self.case, self.settings, turn))
+        bound = _bound(self.case, self.settings)
+        return Judged(error, "" if error <= bound else f"logits are off by {error:.2e}, allowed {bound:.2e}")
+
+
+def foresee(case: ModelCase, settings: Settings) -> None:
+    """Compute the logits that all cases of this problem are compared with, where that was not done before."""
+    if case.implementation not in AS_IT_IS:
+        _bound(case, settings)
 
 
 def network(case: ModelCase, seed: int, implementation: str, dtype: torch.dtype) -> nn.Module:
@@ -106,29 +150,32 @@ def _training(model: nn.Module, images: Tensor, labels: Tensor) -> Callable[[], 
     return call
 
 
-def _verdict(logits: Tensor, case: ModelCase, settings: Settings) -> Verdict | None:
-    """With ours inside: against the same weights with the reference; what others publish is as it is."""
-    if case.implementation in AS_IT_IS:
-        finite = logits.isfinite().all()
-        return None if finite else Verdict({"logits": nan}, {"logits": torch.finfo(logits.dtype).eps})
-    exact, bound = _reference(case, settings)
-    return Verdict({"logits": check.relative_error(logits, exact)}, {"logits": bound})
+def _exact(case: ModelCase, settings: Settings, turn: int) -> Tensor:
+    """Logits in float64 of a set of images, shared by all implementations."""
+    return _shared(case, settings, f"{turn}", lambda: _reference(case, settings, turn, torch.float64))
 
 
-def _reference(case: ModelCase, settings: Settings) -> tuple[Tensor, float]:
-    """Logits in float64, and how far those of the case's dtype may be off: shared by all implementations."""
+def _bound(case: ModelCase, settings: Settings) -> float:
+    """How far logits of the case's dtype may be off; all that is shared is there then."""
 
-    def make() -> tuple[Tensor, float]:
-        images, _ = data(case, settings.seed)
-        exact, rounded = (
-            _inference(network(case, settings.seed, _reference_of(case), dtype).eval(), images.to(dtype))()
-            for dtype in (torch.float64, images.dtype)
-        )
-        bound = SLACK * check.relative_error(rounded, exact) + torch.finfo(images.dtype).eps
-        return exact.clone(), bound
+    def make() -> float:
+        for turn in range(SETS):
+            exact = _exact(case, settings, SETS - 1 - turn)
+        rounded = _reference(case, settings, 0, getattr(torch, case.dtype))
+        return SLACK * check.relative_error(rounded, exact) + torch.finfo(rounded.dtype).eps
 
-    what = case.model, case.batch, case.image_size, case.dtype, case.device, settings.seed
+    return _shared(case, settings, "bound", make)
+
+
+def _shared(case: ModelCase, settings: Settings, name: str, make: Callable[[], T]) -> T:
+    what = case.model, case.batch, case.image_size, case.dtype, case.device, settings.seed, name
     return shared(settings, " ".join(map(str, what)), make)
+
+
+def _reference(case: ModelCase, settings: Settings, turn: int, dtype: torch.dtype) -> Tensor:
+    model = network(case, settings.seed, _reference_of(case), dtype).eval()
+    images, _ = data(case, settings.seed + turn)
+    return _inference(model, images.to(dtype))().clone()
 
 
 def _reference_of(case: ModelCase) -> str:

@@ -165,8 +165,14 @@ class AttentionCase:
     layout: str = "bhyxd"
     device: str = "cpu"
     threads: int = 1
+    allocator: str = "steady"  # the state of the process: `halobench.allocator`
 
     workload = "attention"
+
+    @property
+    def dtype(self) -> str:
+        """Of the problem."""
+        return self.problem.dtype
 
     @property
     def fields(self) -> dict[str, Any]:
@@ -192,6 +198,7 @@ class AttentionCase:
             "" if self.layout == "bhyxd" else self.layout,
             p.dtype,
             _where(self.device, self.threads),
+            "" if self.allocator == "steady" else self.allocator,
         ]
         return "/".join(part for part in parts if part)
 
@@ -212,6 +219,7 @@ class ModelCase:
     layout: str = "nchw"
     device: str = "cpu"
     threads: int = 1
+    allocator: str = "steady"  # the state of the process: `halobench.allocator`
 
     workload = "model"
 
@@ -237,6 +245,7 @@ class ModelCase:
             "" if self.layout == "nchw" else self.layout,
             self.dtype,
             _where(self.device, self.threads),
+            "" if self.allocator == "steady" else self.allocator,
         ]
         return "/".join(part for part in parts if part)
 

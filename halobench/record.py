@@ -1,6 +1,7 @@
 """What one measurement left behind, as it is stored.
 
-Schema history: 1, the first; 2, `samples_adapt`, and `mode` of a model case; 3, `tune_s` and `config`.
+Schema history: 1, the first; 2, `samples_adapt`, and `mode` of a model case; 3, `tune_s` and `config`;
+4, `samples_warmup`, `usage`, and `allocator` of a case.
 """
 
 from dataclasses import dataclass, field
@@ -8,7 +9,7 @@ from typing import Literal
 
 from halobench.problem import Case
 
-SCHEMA = 3
+SCHEMA = 4
 Status = Literal["ok", "wrong", "unsupported", "oom", "timeout", "crashed", "failed", "implausible", "pruned"]
 SEVERITY = ("ok", "pruned", "unsupported", "implausible", "oom", "timeout", "failed", "crashed", "wrong")
 BAD = ("wrong", "crashed", "failed")  # something is broken: `sweep` exits with 1
@@ -25,6 +26,26 @@ class Work:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Usage:
+    """What the process of a case used during its timed calls, all of them together, and others meanwhile."""
+
+    calls: int = 0
+    user_s: float = 0.0  # CPU time of all threads
+    system_s: float = 0.0
+    page_faults: int = 0  # a page of memory touched for the first time, or read from a disk
+    voluntary_switches: int = 0  # a thread waited
+    involuntary_switches: int = 0  # a thread was put aside for another
+    wall_s: float = 0.0  # from the first timed call to the last
+    others_s: float = 0.0  # CPU time in `wall_s` of other processes, and of other machines on this one
+
+    def __add__(self, other: "Usage") -> "Usage":
+        return Usage(**{name: value + getattr(other, name) for name, value in vars(self).items()})
+
+    def __sub__(self, other: "Usage") -> "Usage":
+        return Usage(**{name: value - getattr(other, name) for name, value in vars(self).items()})
+
+
+@dataclass(frozen=True, kw_only=True)
 class Record:
     """One case as it was measured. Times are kept raw, in seconds, in order."""
 
@@ -37,10 +58,12 @@ class Record:
     samples_hot: tuple[float, ...] = ()  # on a GPU back to back
     samples_host: tuple[float, ...] = ()  # until the call returned
     samples_adapt: tuple[float, ...] = ()  # of what a wrapper does to the inputs of others' code
+    samples_warmup: tuple[float, ...] = ()  # before times were steady: in no figure
     compile_s: float | None = None  # the first call less a steady one and less `tune_s`
     tune_s: float | None = None  # of trials of configurations, before anything else was timed
     config: str = ""  # of kernels that can be built in several ways
     peak_bytes: int | None = None  # most live bytes of a call beyond its inputs
     reserved_bytes: int | None = None  # what the allocator held at most
+    usage: Usage = field(default_factory=Usage)
     work: Work = field(default_factory=Work)
     device_state: str = ""  # clocks, power and throttling around the samples, where the device tells

@@ -2,7 +2,6 @@
 
 import dataclasses
 import random
-import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import nullcontext
 from functools import partial
@@ -11,12 +10,13 @@ from statistics import median
 
 import torch
 
-from halobench import clock, probes, tuning
-from halobench.clock import Call, Clock, Sample
-from halobench.prepare import Settings, workload
+from halobench import clock, plausible, probes, tuning
+from halobench.clock import Clock
+from halobench.plugins import told
+from halobench.prepare import Settings, short_of_memory, workload
 from halobench.problem import AttentionCase, Case
 from halobench.record import Record, Work
-from halobench.stats import Stop
+from halobench.sampling import Kept, sample, take, warm_up
 
 Measure = Callable[[Case], Record]
 Clocks = tuple[Clock, Clock | None]  # cold, and back to back where that differs
@@ -24,7 +24,6 @@ Clocks = tuple[Clock, Clock | None]  # cold, and back to back where that differs
 ADAPT_SAMPLES = 7
 TOO_LARGE = ("oom", "timeout")
 SIZES = ("batch", "heads", "height", "width", "dim_qk", "dim_v", "image_size")
-OUT_OF_MEMORY = ("can't allocate memory", "out of memory", "CUBLAS_STATUS_ALLOC_FAILED", "bad_alloc")
 
 
 def run(
@@ -80,52 +79,49 @@ def measure(case: Case, settings: Settings, clocks: Clocks | None = None) -> Rec
         with tuning.defaults() if settings.autotune == "off" else nullcontext():
             return _measure(case, settings, clocks or clock.clocks(case.device), work)
     except Exception as error:  # one broken case must not end the sweep
-        reason = f"{type(error).__name__}: {error}".splitlines()[0]
-        short = isinstance(error, MemoryError) or any(words in str(error) for words in OUT_OF_MEMORY)
-        return record(status="oom" if short else "failed", reason=reason, work=work)
+        return record(status="oom" if short_of_memory(error) else "failed", reason=told(error), work=work)
 
 
 def _measure(case: Case, settings: Settings, clocks: Clocks, work: Work) -> Record:
     record = partial(Record, case=case, work=work)
     ready = workload(case).prepare(case, settings)
     with tuning.autotune(trials=settings.autotune == "try") as tuned:
-        first_s, verdict = ready.first()
-    error = None if verdict is None else verdict.error
-    if verdict is not None and not verdict.right:
-        return record(status="wrong", reason=str(verdict), error=error)
+        first_s, judged = ready.first()
+    if judged.wrong:
+        return record(status="wrong", reason=judged.wrong, error=judged.error)
     clock.warm_up(ready.call, case.device)
+    warm = warm_up(ready.call, clocks[0], settings.stop.seconds)
     before = probes.device_state(case.device)
-    cold = sample(ready.call, clocks[0], settings.stop)
+    cold = take(ready, clocks[0], settings.stop, random.Random(settings.seed))
+    if cold.judged.wrong:
+        reason = f"{cold.judged.wrong}, in one of the calls after the first"
+        return record(status="wrong", reason=reason, error=cold.judged.error)
     hot = [] if clocks[1] is None else sample(ready.call, clocks[1], settings.stop)
     after = probes.device_state(case.device)
     adapt = [] if ready.adapt is None else clocks[0].series(ready.adapt, ADAPT_SAMPLES)
-    memory = probes.memory(ready.call, case.device)
-    steady_s = max(median(sample.device_s for sample in cold), median(sample.host_s for sample in cold))
+    kept = Kept(ready.call)
+    memory = probes.memory(kept, case.device)
+    samples = tuple(sample.device_s for sample in cold.samples)
+    samples_host = tuple(sample.host_s for sample in cold.samples)
+    rate = plausible.matrix_rate(clock.clocks(case.device)[0], case.dtype, case.device)
+    doubt = plausible.doubt(samples, memory.peak_bytes, plausible.nbytes(kept.result), work, rate)
     return record(
-        status="ok",
-        error=error,
-        samples=tuple(sample.device_s for sample in cold),
+        status="implausible" if doubt else "ok",
+        reason=doubt,
+        error=max((each.error for each in (judged, cold.judged) if each.error is not None), default=None),
+        samples=samples,
         samples_hot=tuple(sample.device_s for sample in hot),
-        samples_host=tuple(sample.host_s for sample in cold),
+        samples_host=samples_host,
         samples_adapt=tuple(sample.device_s for sample in adapt),
-        compile_s=max(0.0, first_s - steady_s),
+        samples_warmup=tuple(sample.device_s for sample in warm),
+        compile_s=max(0.0, first_s - max(median(samples), median(samples_host))),
         tune_s=tuned.seconds if tuned.used else None,
         config=str(tuned),
         peak_bytes=memory.peak_bytes,
         reserved_bytes=memory.reserved_bytes,
         device_state="; ".join(state for state in (before, after) if state),
+        usage=cold.usage,
     )
-
-
-def sample(call: Call, source: Clock, stop: Stop) -> list[Sample]:
-    """Calls until there are enough; a first series is never left without one."""
-    samples: list[Sample] = []
-    end = time.monotonic() + stop.patience * stop.seconds  # on a GPU there is more to a sample than its time
-    while not stop.reached([sample.device_s for sample in samples]) and (
-        not samples or time.monotonic() < end
-    ):
-        samples += source.series(call, max(1, len(samples) // 2))
-    return samples
 
 
 def _order(plan: Iterable[Case], replicates: int, chance: random.Random) -> Iterator[tuple[int, Case]]:

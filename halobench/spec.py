@@ -14,6 +14,7 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
+from halobench import allocator, openmp
 from halobench.problem import CHOICES, LAYOUTS, MODES
 from halobench.tuning import AUTOTUNE
 
@@ -37,6 +38,13 @@ def _resolution(value: str) -> str:
     return value
 
 
+def _allocator(value: str) -> str:
+    if value not in (known := allocator.states()):
+        preloaded = "" if allocator.library() == "glibc" else f"; {allocator.library()} is preloaded"
+        raise ValueError(f"must be one of {', '.join(known)}{preloaded}")
+    return value
+
+
 Size = Annotated[int, Field(ge=1)]
 Halo = Annotated[int, Field(ge=0)]
 Resolution = Annotated[str, BeforeValidator(str), AfterValidator(_resolution)]
@@ -50,7 +58,7 @@ def _axis(*default: Any) -> Any:
 
 
 class Table(BaseModel):
-    """Axes that both workloads have; an empty list of `device` and `threads` is what the machine has."""
+    """Axes that both workloads have; an empty `device`, `threads` or `allocator` is what the machine has."""
 
     model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
 
@@ -59,6 +67,7 @@ class Table(BaseModel):
     dtype: list[Dtype] = _axis("float32")
     device: list[Device] = []
     threads: list[Size] = []
+    allocator: list[Annotated[str, AfterValidator(_allocator)]] = []
 
 
 class AttentionTable(Table):
@@ -94,7 +103,8 @@ class RunTable(BaseModel):
     """How to measure: `seconds` of samples a case, `timeout` for all of it, and so many `replicates`.
 
     `autotune`: `try` kernels' configurations before samples are taken, use those `known` to be fastest on
-    this machine, or `off`: their defaults, the same everywhere.
+    this machine, or `off`: their defaults, the same everywhere. `wait_policy`: how threads wait for each
+    other, `passive`, `active`, or as `inherited` from the environment.
     """
 
     model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
@@ -104,6 +114,7 @@ class RunTable(BaseModel):
     replicates: int = Field(default=1, ge=1)
     seed: int = Field(default=0, ge=0, lt=2**63)
     autotune: Annotated[str, _one_of(*AUTOTUNE)] = "try"
+    wait_policy: Annotated[str, _one_of(*openmp.POLICIES)] = openmp.DEFAULT
 
 
 class Spec(BaseModel):

@@ -12,15 +12,17 @@ from typing import Any
 import pandas as pd
 
 from halobench import published, stats
+from halobench.allocator import UNSTATED
 from halobench.problem import PROBLEM_FIELDS, AttentionCase, Case, ModelCase, Problem
-from halobench.record import SCHEMA, SEVERITY, Record, Work
+from halobench.record import SCHEMA, SEVERITY, Record, Usage, Work
 
 NAME = "results.db"
-SERIES = ("samples", "samples_hot", "samples_host", "samples_adapt")
+SERIES = ("samples", "samples_hot", "samples_host", "samples_adapt", "samples_warmup")
 RAW = "samples_s"  # the column that holds all samples of a case, a list
 ELSEWHERE = ("case", "replicate", *SERIES)  # fields of a record that have columns or tables of their own
 COLUMNS = [
-    *("case", "workload", "model", "implementation", "direction", "device", "threads", "dtype", "layout"),
+    *("case", "workload", "model", "implementation", "direction", "device", "threads", "allocator"),
+    *("dtype", "layout"),
     *(
         "batch",
         "heads",
@@ -37,6 +39,8 @@ COLUMNS = [
     *("offset", "scale", "position_scale", "image_size", "mode", "status", "reason", "error"),
     *("time_s", "time_low_s", "time_high_s", "samples", "time_hot_s", "host_s", "adapt_s", "compile_s"),
     "tune_s",
+    *("user_s", "system_s", "page_faults", "voluntary_switches", "involuntary_switches", "others_cores"),
+    "warmup_s",
     *(
         "peak_bytes",
         "reserved_bytes",
@@ -52,6 +56,7 @@ COLUMNS = [
 ]
 WORDS = {"case", "workload", "model", "implementation", "direction", "device", "dtype", "layout", "border"}
 WORDS |= {
+    "allocator",
     "position",
     "offset",
     "mode",
@@ -103,7 +108,7 @@ class Store:
         """Write a record and its samples, all or nothing; one of the same case and replicate is replaced."""
         key = record.case.id, record.replicate
         fields = {name: value for name, value in vars(record).items() if name not in ELSEWHERE}
-        fields["work"] = dataclasses.asdict(record.work)
+        fields |= {"work": dataclasses.asdict(record.work), "usage": dataclasses.asdict(record.usage)}
         samples = [
             (*key, series, place, seconds)
             for series in SERIES
@@ -193,7 +198,8 @@ def _row(case: Case, records: list[Record]) -> dict[str, Any]:
     timed = records if last.status == "ok" else []  # else there is no time to speak of
     series = ([second for record in timed for second in getattr(record, name)] for name in SERIES)
     samples, *others = series
-    times, hot, host, adapt = (stats.summary(seconds) for seconds in (samples, *others))
+    times, hot, host, adapt, _ = (stats.summary(seconds) for seconds in (samples, *others))
+    usage = sum((record.usage for record in timed), start=Usage())
     return (
         row
         | {
@@ -210,14 +216,23 @@ def _row(case: Case, records: list[Record]) -> dict[str, Any]:
             "adapt_s": adapt.median,
             "compile_s": last.compile_s,
             "tune_s": last.tune_s,
+            "warmup_s": sum(others[-1]) if timed else None,
+            "others_cores": usage.others_s / usage.wall_s if usage.wall_s else None,
             "config": last.config,
             "peak_bytes": _largest(record.peak_bytes for record in records),
             "reserved_bytes": _largest(record.reserved_bytes for record in records),
             "top1": published.top1(case.model, case.image_size) if isinstance(case, ModelCase) else None,
             "device_state": last.device_state,
         }
+        | _per_call(usage)
         | dataclasses.asdict(last.work)
     )
+
+
+def _per_call(usage: Usage) -> dict[str, float]:
+    """What a timed call used, on average; nothing where that was not noted."""
+    names = "user_s", "system_s", "page_faults", "voluntary_switches", "involuntary_switches"
+    return {name: getattr(usage, name) / usage.calls for name in names} if usage.calls else {}
 
 
 def _largest(values: Iterable[float | None]) -> float:
@@ -225,6 +240,7 @@ def _largest(values: Iterable[float | None]) -> float:
 
 
 def _case(fields: dict[str, Any]) -> Case:
+    fields.setdefault("allocator", UNSTATED)  # of schemas before 4
     if "model" in fields:
         return ModelCase(**fields)
     problem = Problem(**{name: fields.pop(name) for name in PROBLEM_FIELDS})
@@ -232,6 +248,6 @@ def _case(fields: dict[str, Any]) -> Case:
 
 
 def _record(case: Case, replicate: int, fields: dict[str, Any], series: dict[str, list[float]]) -> Record:
-    work = Work(**fields.pop("work"))
+    work, usage = Work(**fields.pop("work")), Usage(**fields.pop("usage", {}))
     lists: dict[str, Any] = {name: tuple(series.get(name, ())) for name in SERIES}
-    return Record(case=case, replicate=replicate, work=work, **fields, **lists)
+    return Record(case=case, replicate=replicate, work=work, usage=usage, **fields, **lists)

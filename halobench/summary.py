@@ -6,6 +6,7 @@ from typing import Any
 import pandas as pd
 
 from halobench import text
+from halobench.allocator import DEFAULT
 from halobench.metrics import BASELINE, problem_columns
 
 Cell = tuple[str, bool]  # text, and whether it is the best of its row
@@ -29,6 +30,7 @@ PARTS: dict[str, str] = {  # columns, and how they are said
     "mode": "{mode}",
     "direction": "{direction}",
     "device threads": "{device}, {threads:.0f} threads",
+    "allocator": "{allocator} allocator",
 }
 
 WHERE = (
@@ -52,6 +54,8 @@ def name(row: Row, parts: Iterable[str]) -> str:
 def split(frame: pd.DataFrame) -> tuple[list[str], list[str]]:
     """The parts in which rows of one workload differ, and those that all have in common."""
     known = [part for part in PARTS if frame[part.split()[0]].notna().all()]
+    if (frame["allocator"] == DEFAULT).all():
+        known.remove("allocator")
     differ = [part for part in known if frame[part.split()].drop_duplicates().shape[0] > 1]
     return differ, [part for part in known if part not in differ]
 

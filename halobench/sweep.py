@@ -9,7 +9,8 @@ from typing import Any
 
 import torch
 
-from halobench.attention import ATTENTIONS
+from halobench import allocator
+from halobench.attention import ATTENTIONS, find
 from halobench.problem import AttentionCase, Case, ModelCase, Problem
 from halobench.spec import RESOLUTION, AttentionTable, ModelTable, Spec, Table
 
@@ -79,14 +80,16 @@ def _attention(table: AttentionTable) -> Iterator[Callable[[], Case]]:
         "dtype": table.dtype, "border": table.border, "position": table.position, "offset": table.offset,
         "scale": table.scale or [None], "position_scale": table.position_scale,
     }  # fmt: skip
-    places = product(_devices(table), _threads(table), table.layout, table.direction)
+    places = product(_devices(table), _threads(table), _allocators(table), table.layout, table.direction)
     for values, place in product(list(product(*axes.values())), list(places)):
         for name in names:
             yield _attention_case(dict(zip(axes, values, strict=True)), place, name)
 
 
-def _attention_case(axes: dict[str, Any], place: tuple[str, int, str, str], name: str) -> Callable[[], Case]:
-    device, threads, layout, direction = place
+def _attention_case(
+    axes: dict[str, Any], place: tuple[str, int, str, str, str], name: str
+) -> Callable[[], Case]:
+    device, threads, state, layout, direction = place
 
     def make() -> Case:
         height, width = RESOLUTION.fullmatch(axes["resolution"]).groups()  # type: ignore[union-attr]
@@ -100,6 +103,7 @@ def _attention_case(axes: dict[str, Any], place: tuple[str, int, str, str], name
             layout=layout,
             device=device,
             threads=threads,
+            allocator=state,
         )
 
     return make
@@ -108,7 +112,8 @@ def _attention_case(axes: dict[str, Any], place: tuple[str, int, str, str], name
 def _models(table: ModelTable) -> Iterator[Callable[[], Case]]:
     # Takes seconds, for timm: only where there are models.
     zoo = importlib.import_module("halobench.models.zoo")
-    places = list(product(_devices(table), _threads(table), table.layout, table.mode, table.dtype))
+    where = _devices(table), _threads(table), _allocators(table)
+    places = list(product(*where, table.layout, table.mode, table.dtype))
     names = _implementations([name for name in table.implementation if name != ORIGINAL])
     names += [ORIGINAL] * (ORIGINAL in table.implementation)
     for model in map(zoo.find, table.model):
@@ -119,9 +124,9 @@ def _models(table: ModelTable) -> Iterator[Callable[[], Case]]:
 
 
 def _model_case(
-    what: tuple[str, str, str], size: int, batch: int, place: tuple[str, int, str, str, str]
+    what: tuple[str, str, str], size: int, batch: int, place: tuple[str, int, str, str, str, str]
 ) -> Callable[[], Case]:
-    (model, implementation, direction), (device, threads, layout, mode, dtype) = what, place
+    (model, implementation, direction), (device, threads, state, layout, mode, dtype) = what, place
     return lambda: ModelCase(
         model=model,
         implementation=implementation,
@@ -133,14 +138,15 @@ def _model_case(
         layout=layout,
         device=device,
         threads=threads,
+        allocator=state,
     )
 
 
 def _implementations(names: list[str]) -> list[str]:
-    """KeyError with the known names for an unknown one."""
+    """KeyError with the known names for an unknown one; of `all`, what was imported before."""
     if ALL in names:
         return list(ATTENTIONS)
-    return [ATTENTIONS[name].name for name in names]
+    return [find(name).name for name in names]
 
 
 def _devices(table: Table) -> list[str]:
@@ -149,3 +155,7 @@ def _devices(table: Table) -> list[str]:
 
 def _threads(table: Table) -> list[int]:
     return table.threads or [torch.get_num_threads()]
+
+
+def _allocators(table: Table) -> list[str]:
+    return table.allocator or [allocator.states()[0]]

@@ -1,9 +1,13 @@
 """A case, or any call, in a process of its own: a timeout, a crash and a lack of memory become statuses.
 
 Children are forked from a server that has imported what they need but computed nothing, which
-takes a few hundredths of a second each; a process that has computed can not be forked safely.
+takes a few hundredths of a second each; a process that has computed can not be forked safely. So the
+server imports none but our own plug-ins, and of those only what the cases ask for: what another
+distribution does at its import can concern nothing but its own cases.
 """
 
+import hashlib
+import importlib
 import multiprocessing
 import os
 import resource
@@ -11,7 +15,7 @@ import signal
 import sys
 import tempfile
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from multiprocessing import forkserver
 from multiprocessing.connection import Connection
@@ -21,16 +25,18 @@ from typing import Any, TypeVar
 
 import psutil
 
-from halobench import attention, plugins
-from halobench.attention import ATTENTIONS
-from halobench.prepare import Settings
+from halobench import allocator, attention, compile_cache, openmp, plugins
+from halobench.attention import find
+from halobench.prepare import Settings, workload
 from halobench.problem import Case
 from halobench.record import Record, Status
 from halobench.run import measure as measure_here
 from halobench.run import work_of
+from halobench.sweep import ORIGINAL
 
 T = TypeVar("T")
 
+AS_IT_IS = ("", ORIGINAL)  # cases with none of our implementations inside
 LATE = "torch.fx.experimental.symbolic_shapes"  # torch imports it at the first backward pass, for 0.4 s
 GRACE_S = 1.0  # that a child has to end after its result
 SPARE = 0.95  # of the free memory is what a child may take
@@ -44,43 +50,76 @@ class Ended:
     reason: str
 
 
-def start(plan: Iterable[Case]) -> None:
+def start(plan: Iterable[Case], wait_policy: str = openmp.DEFAULT) -> None:
     """Start the server with all that these cases import."""
     cases = list(plan)
-    names = {case.implementation for case in cases} & set(ATTENTIONS)
-    theirs = [module for name in names for module in ATTENTIONS[name].imports]
-    preload([*(f"halobench.prepare_{case.workload}" for case in cases), *theirs])
+    entries = [find(name) for name in sorted({case.implementation for case in cases} - set(AS_IT_IS))]
+    ours = [entry for entry in entries if entry.module in plugins.modules(attention.GROUP, ours=True)]
+    theirs = [module for entry in ours for module in (entry.module, *entry.imports)]
+    preload([*(f"halobench.prepare_{case.workload}" for case in cases), *theirs], wait_policy)
 
 
-def preload(modules: Iterable[str]) -> None:
-    """Start the server; what it imports beside every implementation. Once it runs it stays as it is.
+def preload(modules: Iterable[str], wait_policy: str = openmp.DEFAULT) -> None:
+    """Start the server; what it imports, and how the threads of its children wait.
 
-    None of it may touch CUDA: a process forked from one that has can not use it.
+    Once it runs it stays as it is. None of the modules may touch CUDA: a process forked from one that has
+    can not use it.
     """
     server = multiprocessing.get_context("forkserver")
-    names = ["halobench.worker", LATE, *sorted(set(modules)), *plugins.modules(attention.GROUP)]
-    server.set_forkserver_preload(names)
-    forkserver.ensure_running()
+    server.set_forkserver_preload(["halobench.worker", LATE, *sorted(set(modules))])
+    with openmp.environment(wait_policy):
+        forkserver.ensure_running()
 
 
 def measure(case: Case, settings: Settings, timeout: float) -> Record:
     """Measure in a child; a record whatever becomes of it."""
-    done = apart(partial(measure_here, case, settings), timeout, limited=case.device == "cpu")
+    _foresee(case, settings, timeout)
+    modules = [] if case.implementation in AS_IT_IS else [find(case.implementation).module]
+    call = partial(_measured, case, settings, modules)
+    done = apart(call, timeout, limited=case.device == "cpu", state=case.allocator)
     if isinstance(done, Ended):
         return Record(case=case, status=done.status, reason=done.reason, work=work_of(case))
     return done
 
 
-def apart(call: Callable[[], T], timeout: float, *, limited: bool = False) -> T | Ended:
+def _foresee(case: Case, settings: Settings, timeout: float) -> None:
+    """What cases of one problem share is computed in a child of its own, so that all of these begin alike."""
+    if settings.truths is None:
+        return
+    name = replace(case, implementation="").id
+    asked = settings.truths / f"{hashlib.sha256(name.encode()).hexdigest()}.asked"
+    if not asked.exists():
+        asked.touch()
+        apart(partial(workload(case).foresee, case, settings), timeout, limited=case.device == "cpu")
+
+
+def _measured(case: Case, settings: Settings, modules: Iterable[str]) -> Record:
+    """In the child, which imports what another distribution plugs in; clocks are bound already."""
+    for module in modules:
+        importlib.import_module(module)
+    with compile_cache.own(settings.compiled) as keep:
+        record = measure_here(case, settings)
+        if record.status == "ok":
+            keep()
+    return record
+
+
+def apart(
+    call: Callable[[], T], timeout: float, *, limited: bool = False, state: str = allocator.DEFAULT
+) -> T | Ended:
     """What a call gives in a child; after `timeout` seconds the child and all it started are killed.
 
-    `limited`: the child may not take more memory than there is.
+    Args:
+        call: what can be pickled.
+        timeout: in seconds.
+        limited: the child may not take more memory than there is.
+        state: of the child's allocator, from its first call on.
     """
     context = multiprocessing.get_context("forkserver")
     ours, theirs = context.Pipe(duplex=False)
     with tempfile.NamedTemporaryFile("r", prefix="halobench-", errors="replace") as said:
         kills = _memory_kills()
-        child = context.Process(target=_child, args=(theirs, said.name, call, limited))
+        child = context.Process(target=_child, args=(theirs, said.name, call, limited, state))
         try:
             child.start()
             theirs.close()
@@ -123,8 +162,9 @@ def _kill(child: BaseProcess) -> None:
     child.join()
 
 
-def _child(theirs: Connection, said: str, call: Callable[[], object], limited: bool) -> None:
+def _child(theirs: Connection, said: str, call: Callable[[], object], limited: bool, state: str) -> None:
     os.setsid()
+    allocator.enter(state)
     with Path(said).open("w", encoding="utf-8") as file:
         os.dup2(file.fileno(), sys.stdout.fileno())
         os.dup2(file.fileno(), sys.stderr.fileno())

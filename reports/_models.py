@@ -11,7 +11,7 @@ from halobench.report import AS_IS, colour, marker
 from ._rows import measured
 
 TIMES = ("time_s", "time_low_s", "time_high_s")
-SETTINGS = ("direction", "batch", "dtype", "mode", "layout", "device", "threads")
+SETTINGS = ("direction", "batch", "dtype", "mode", "layout", "device", "threads", "allocator")
 REFERENCE = "_reference"
 MOST = 4  # panels of a figure: the settings at which the most was measured
 

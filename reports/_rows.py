@@ -6,6 +6,7 @@ from typing import Any
 
 import pandas as pd
 
+from halobench.allocator import DEFAULT
 from halobench.metrics import problem_columns
 
 Row = Mapping[Hashable, Any]  # of a frame: a value a column
@@ -130,5 +131,10 @@ PARTS = (
     Part(("dtype",), lambda row: str(row["dtype"])),
     Part(("direction",), direction_name),
     Part(("device", "threads"), place_name),
+    Part(
+        ("allocator",),
+        lambda row: f"allocator {row['allocator']}",
+        lambda row: row["allocator"] == DEFAULT,
+    ),
 )
 TOLD = [name for part in PARTS for name in part.columns]

@@ -7,13 +7,27 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 LAYERS = [
-    {"registry", "plugins", "problem", "clock", "text", "stats", "published", "files", "toolchain", "tuning"},
+    {"registry", "plugins", "problem", "clock", "text", "stats", "published", "files", "toolchain", "tuning"}
+    | {"allocator", "openmp", "compile_cache"},
     {"attention", "record", "metrics", "report", "hard", "standard", "case_id", "parts_figure"},
-    {"oracle", "layer", "store", "probes", "environment", "summary", "learned", "digits", "recipe"},
+    {
+        "oracle",
+        "layer",
+        "store",
+        "probes",
+        "environment",
+        "summary",
+        "learned",
+        "digits",
+        "recipe",
+        "plausible",
+        "trial",
+    },
     {"ceiling_kernels", "inspection"},
     {"ceilings"},
     {"check", "models", "compare", "doctor"},
     {"prepare", "spec", "accuracy", "learning"},
+    {"sampling"},
     {"prepare_attention", "prepare_model", "sweep", "run"},
     {"worker", "html", "progress", "outcome", "parts", "operators"},
     {"doctor_gpu"},

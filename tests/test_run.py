@@ -9,12 +9,14 @@ from halobench.attention import ATTENTIONS, Attention, runs_anywhere
 from halobench.clock import FakeClock
 from halobench.oracle import attend
 from halobench.prepare import Settings
+from halobench.prepare_attention import SETS
 from halobench.problem import AttentionCase, ModelCase, Problem
 from halobench.record import Record
 from halobench.run import measure, run
 from halobench.stats import Stop
 
 PROBLEM = Problem(height=4, width=4, block=2, halo=1)
+WARM_UP_S = 9.0  # longer than any budget here: one call
 CASE = AttentionCase(implementation="one", direction="forward", problem=PROBLEM, threads=1)
 
 
@@ -38,7 +40,7 @@ def measured(monkeypatch, attend, *, unsupported=runs_anywhere, times=(1.0, 2.0,
     entry = Attention("one", attend, unsupported)
     monkeypatch.setitem(ATTENTIONS._entries, "one", entry)
     stop = Stop(min_samples=3, seconds=6)
-    return measure(case, Settings(stop=stop), (FakeClock(times), None))
+    return measure(case, Settings(stop=stop), (FakeClock([WARM_UP_S, *times]), None))
 
 
 def test_keeps_every_sample_in_order(monkeypatch):
@@ -81,9 +83,9 @@ def test_trials_are_over_before_samples_are_taken_and_told_apart(monkeypatch, tm
 
     monkeypatch.setitem(ATTENTIONS._entries, "one", Attention("one", tuned))
     stop = Stop(min_samples=1, seconds=1)
-    record = measure(CASE, Settings(stop=stop, autotune="off"), (FakeClock([1.0]), None))
+    record = measure(CASE, Settings(stop=stop, autotune="off"), (FakeClock([WARM_UP_S, 1.0]), None))
     assert (record.status, record.config, record.tune_s, trials) == ("ok", "one size=32", 0.0, [])
-    record = measure(CASE, Settings(stop=stop), (FakeClock([1.0]), None))
+    record = measure(CASE, Settings(stop=stop), (FakeClock([WARM_UP_S, 1.0]), None))
     assert (record.status, record.config, trials) == ("ok", "one size=64", [Tile(32), Tile(64)])
     assert record.tune_s > 0
 
@@ -110,8 +112,10 @@ def test_the_first_call_is_not_among_the_samples(monkeypatch):
         return exact(*args)
 
     record = measured(monkeypatch, counted)
-    assert len(calls) == 1 + len(record.samples) + 1  # check, samples, memory
-    assert not any(calls)
+    first, gradients, *others = calls
+    assert len(others) == 1 + len(record.samples) + 1  # warm-up, samples, memory
+    assert gradients
+    assert not any([first, *others])
 
 
 def test_a_model_case_of_a_published_network_is_measured():
@@ -201,8 +205,10 @@ def test_a_published_network_that_gives_nan_is_wrong(monkeypatch):
 def test_cases_of_one_problem_share_what_the_oracle_said(tmp_path, monkeypatch):
     monkeypatch.setitem(ATTENTIONS._entries, "one", Attention("one", exact))
     settings = Settings(stop=Stop(min_samples=1, seconds=1), truths=tmp_path)
-    first = measure(CASE, settings, (FakeClock([1.0]), None))
-    (known,) = tmp_path.iterdir()
+    first = measure(CASE, settings, (FakeClock([WARM_UP_S, 1.0]), None))
+    known = list(tmp_path.iterdir())
     monkeypatch.setattr("halobench.check.truth", lambda *args: pytest.fail("asked again"))
-    again = measure(replace(CASE, direction="forward_backward"), settings, (FakeClock([1.0]), None))
-    assert (first.status, again.status, known.suffix) == ("ok", "ok", ".pt")
+    again = measure(
+        replace(CASE, direction="forward_backward"), settings, (FakeClock([WARM_UP_S, 1.0]), None)
+    )
+    assert (first.status, again.status, len(known)) == ("ok", "ok", SETS)

@@ -133,6 +133,7 @@ def test_the_work_of_a_case_without_a_result_is_known(outcomes):
 TOUCHED = """
 import importlib, threading, torch
 from halobench import attention, plugins, worker
+from halobench.problem import AttentionCase, ModelCase, Problem
 
 def touched(*_):
     raise SystemExit("CUDA was touched")
@@ -142,13 +143,17 @@ for name in ("is_available", "device_count", "_lazy_init"):
 asked = []
 server = type("Server", (), {"set_forkserver_preload": lambda self, names: asked.extend(names)})
 worker.multiprocessing.get_context = lambda method: server()
-worker.preload(["halobench.prepare_attention", "halobench.prepare_model"])
+problem = Problem(height=4, width=4, block=2, halo=1)
+case = AttentionCase(implementation="sdpa_blocked", direction="forward", problem=problem)
+network = ModelCase(model="halonet_h0", implementation="", direction="inference", image_size=64, batch=1)
+worker.start([case, network])
 for name in asked:
     try:
         importlib.import_module(name)
     except ModuleNotFoundError:
         pass
-assert "halobench_kernels.sdpa_blocked" in asked and threading.active_count() == 1
+assert "halobench_kernels.sdpa_blocked" in asked and "halobench.prepare_model" in asked
+assert "halobench_kernels.flex_blocks" not in asked and threading.active_count() == 1
 """
 
 

@@ -11,11 +11,11 @@ AXES = {
     "attention": (
         *("implementation", "resolution", "block", "halo", "stride", "batch", "heads", "dim", "dim_v"),
         *("direction", "border", "position", "offset", "scale", "position_scale"),
-        *("dtype", "layout", "device", "threads"),
+        *("dtype", "layout", "device", "threads", "allocator"),
     ),
     "model": (
         *("model", "implementation", "image_size", "batch", "direction", "mode"),
-        *("dtype", "layout", "device", "threads"),
+        *("dtype", "layout", "device", "threads", "allocator"),
     ),
 }
 
