@@ -13,6 +13,7 @@ from matplotlib.figure import Figure
 from rich.console import Console
 
 from halobench import report, spec, store, summary, worker
+from halobench.doubts import doubts
 from halobench.environment import differences, environment
 from halobench.html.page import page
 from halobench.metrics import with_metrics
@@ -80,7 +81,7 @@ def write(folders: list[Path], out: Path) -> pd.DataFrame:
     rendered = {name: report.save(name, _rendered(render, frame), out) for name, render in REPORTS.items()}
     title = f"halobench: {', '.join(folder.name for folder in folders)}"
     settings = {folder.resolve().name: _settings(folder) for folder in folders}
-    shown = page(frame, rendered, environments, title, summary.sentence(frame), settings)
+    shown = page(frame, rendered, environments, title, [summary.sentence(frame), *doubts(frame)], settings)
     (out / "report.html").write_text(shown, encoding="utf-8")
     return frame
 

@@ -83,6 +83,12 @@ def waste(frame: pd.DataFrame) -> pd.Series:
     return frame["flop_executed"] / frame["flop"]
 
 
+@metric(unit="x", better="lower")
+def system_share(frame: pd.DataFrame) -> pd.Series:
+    """The system's share of the CPU time: page faults, and threads that are put to sleep and woken."""
+    return frame["system_s"] / (frame["user_s"] + frame["system_s"])
+
+
 @metric(unit="images/s", better="higher")
 def images_per_second(frame: pd.DataFrame) -> pd.Series:
     """Of models."""

@@ -6,6 +6,7 @@ from typing import Any
 
 from halobench import attention, estimate, execute, plugins, report, summary, text
 from halobench import spec as specs
+from halobench.doubts import doubts
 from halobench.outcome import costs_table, tables
 from halobench.problem import AttentionCase, Case
 from halobench.progress import console, say_left_out
@@ -103,7 +104,8 @@ def _show(folders: list[Path], out: Path) -> int:
     for workload, rows in frame.groupby("workload", sort=False):
         for table in tables(str(workload), rows, screen.width):
             screen.print(table)
-    screen.print(summary.sentence(frame))
+    for line in (summary.sentence(frame), *doubts(frame)):
+        screen.print(line)
     screen.print(f"the page: {out / 'report.html'}", soft_wrap=True)
     return 1 if frame["status"].isin(BAD).any() else 0
 

@@ -69,7 +69,7 @@ def column(content, name):
 
 @pytest.fixture(scope="module")
 def html():
-    return page_of(*RECORDS, headline=f"headline {SCRIPT}")
+    return page_of(*RECORDS, headlines=[f"headline {SCRIPT}"])
 
 
 def test_nothing_in_a_run_becomes_markup(html):

@@ -28,6 +28,7 @@ SHOWN = ("status", "time_s", "spread", "speedup", "peak_bytes", "flop", "flop_ex
 SIDES = ("height", "width", "image_size")  # said by the resolution already
 PROSE = ("reason", "device_state")  # long: to the right of all numbers
 KINDS = {"flop": "flop", "flop_executed": "flop", "params": "count", "top1": "percent"}
+KINDS |= {"system_share": "percent"}
 KINDS |= {"spread": "spread", "resolution": "resolution"}
 UNITS = {"seconds": text.SECONDS, "bytes": text.BYTES, "flop": text.FLOP, "count": text.COUNT}
 

@@ -2,7 +2,7 @@
 
 import base64
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import resources
 from typing import Any
@@ -34,6 +34,7 @@ FIRST = (  # of the reports, what most readers come for; the others follow in th
     "paper_speeds",
     "timm_throughput",
     "peers",
+    "usage",
     "not_measured",
 )
 LAST = ("published_sources",)  # long, and only looked things up in: behind the table of all cases
@@ -64,10 +65,10 @@ def page(  # noqa: PLR0913  what there is to show
     rendered: Mapping[str, str | bytes],
     environments: Mapping[str, Mapping[str, Any]],
     title: str,
-    headline: str = "",
+    headlines: Sequence[str] = (),
     settings: Mapping[str, RunTable] | None = None,
 ) -> str:
-    """The frame has its metrics, `rendered` what each report shows of it; the headline stands on top.
+    """The frame has its metrics, `rendered` what each report shows of it; the headlines stand on top.
 
     `environments` are those of the runs, by name; with its run's `settings` a case is repeated.
     """
@@ -78,7 +79,7 @@ def page(  # noqa: PLR0913  what there is to show
     script = "\n".join(map(_file, SCRIPTS))
     return template.from_string(_file("page.html")).render(
         title=title,
-        headline=headline,
+        headlines=headlines,
         runs={name: list(_where(environment)) for name, environment in environments.items()},
         commands={name: environment.get("command") for name, environment in environments.items()},
         sections=[

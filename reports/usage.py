@@ -1,0 +1,45 @@
+"""What times on a CPU are made of, where that is not the work alone."""
+
+import pandas as pd
+
+from halobench import text
+from halobench.doubts import BUSY_CORES, SYSTEM
+from halobench.report import report
+
+from ._rows import Row, asked, measured, said
+from ._tables import plain, table
+
+HEADER = (
+    *("implementation", "problem", "time", "user", "system", "share of the system"),
+    *("page faults", "waits", "put aside", "cores of others"),
+)
+EXPLAINED = (
+    "CPU time of all threads, page faults and context switches (a thread waits, or is put aside for another) "
+    "are averages of a timed call; the cores of others are what other processes used meanwhile. Listed are the "
+    "cases in which the system's share is over a tenth, or others used over a tenth of a core.\n\n"
+)
+
+
+@report("usage")
+def usage(frame: pd.DataFrame) -> str:
+    """What the time is made of, where the system or other processes had a share in it."""
+    rows = pd.concat([measured(frame, workload) for workload in ("attention", "model")])
+    rows = rows[(rows["device"] == "cpu") & rows["user_s"].notna()]
+    if rows.empty:
+        return "No case on a CPU says what its time is made of.\n"
+    told = rows[(rows["system_share"] > SYSTEM) | (rows["others_cores"] > BUSY_CORES)]
+    if told.empty:
+        return f"In none of {len(rows)} cases did the system or other processes have a tenth.\n"
+    told = told.sort_values("system_share", ascending=False, kind="stable")
+    return EXPLAINED + table(HEADER, [_line(row, told) for row in told.to_dict("records")], words=2)
+
+
+def _line(row: Row, rows: pd.DataFrame) -> list[str]:
+    return [
+        plain(row["implementation"] or row["model"]),
+        plain(said(row, asked(rows), usual=False)),
+        *(text.seconds(row[name]) for name in ("time_s", "user_s", "system_s")),
+        text.percent(row["system_share"]),
+        *(text.number(row[name]) for name in ("page_faults", "voluntary_switches", "involuntary_switches")),
+        text.number(row["others_cores"]),
+    ]

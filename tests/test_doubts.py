@@ -1,0 +1,49 @@
+from cases import attention_record, frame_of
+
+from halobench.doubts import doubts
+from halobench.metrics import with_metrics
+from halobench.record import Usage
+from halobench.report import REPORTS
+
+QUIET = Usage(calls=10, user_s=1.0, system_s=0.05, page_faults=20, wall_s=1.0, others_s=0.05)
+FAULTING = Usage(calls=10, user_s=1.0, system_s=1.0, page_faults=8660, voluntary_switches=30, wall_s=1.0)
+BUSY = Usage(calls=10, user_s=1.0, wall_s=2.0, others_s=1.8)
+
+
+def frame(*usages):
+    return with_metrics(
+        frame_of(*(attention_record(f"code_{place}", usage=usage) for place, usage in enumerate(usages)))
+    )
+
+
+def test_a_quiet_run_leaves_no_doubt():
+    assert list(doubts(frame(QUIET))) == []
+    assert REPORTS["usage"](frame(QUIET)) == (
+        "In none of 1 cases did the system or other processes have a tenth.\n"
+    )
+
+
+def test_a_run_of_an_older_schema_says_nothing_of_it():
+    assert list(doubts(frame(Usage()))) == []
+    assert REPORTS["usage"](frame(Usage())) == "No case on a CPU says what its time is made of.\n"
+
+
+def test_system_time_over_a_tenth_is_said_with_its_causes():
+    (line,) = doubts(frame(QUIET, FAULTING))
+    assert line.startswith("system time is over a tenth of the CPU time in 1 of 2 cases, most in code_1/")
+    assert line.endswith(": 50.0%, with 866 page faults and 3 waits a call")
+
+
+def test_other_processes_are_said():
+    (line,) = doubts(frame(QUIET, BUSY))
+    assert "over 0.1 of a core during 1 of 2 cases, most during code_1/" in line
+    assert line.endswith(": 0.9 cores; stop them and measure again")
+
+
+def test_the_report_lists_what_is_in_doubt_the_largest_share_of_the_system_first():
+    lines = REPORTS["usage"](frame(QUIET, BUSY, FAULTING)).splitlines()
+    cells = [[cell.strip() for cell in line.split("|")[1:-1]] for line in lines if line.startswith("| code")]
+    assert [(row[0], *row[3:]) for row in cells] == [
+        ("code_2", "100 ms", "100 ms", "50.0%", "866", "3", "0", "0"),
+        ("code_1", "100 ms", "0 ns", "0.0%", "0", "0", "0", "0.9"),
+    ]
