@@ -17,14 +17,15 @@ def doubts(frame: pd.DataFrame) -> Iterator[str]:
     if not by_system.empty:
         most = by_system.loc[by_system["system_share"].idxmax()]
         yield (
-            f"system time is over a tenth of the CPU time in {len(by_system)} of {len(cases)} cases, most in "
-            f"{most['case']}: {percent(most['system_share'])}, with {number(most['page_faults'])} page faults "
-            f"and {number(most['voluntary_switches'])} waits a call"
+            f"system time is over a tenth of the CPU time in {len(by_system)} of {len(cases)} cases, "
+            f"most in {most['case']}: {percent(most['system_share'])}, with {number(most['page_faults'])} "
+            f"page faults and {number(most['voluntary_switches'])} waits a call"
         )
     disturbed = cases[cases["others_cores"] > BUSY_CORES]
     if not disturbed.empty:
         most = disturbed.loc[disturbed["others_cores"].idxmax()]
         yield (
-            f"other processes used over {BUSY_CORES:g} of a core during {len(disturbed)} of {len(cases)} cases, "
-            f"most during {most['case']}: {number(most['others_cores'])} cores; stop them and measure again"
+            f"other processes used over {BUSY_CORES:g} of a core during {len(disturbed)} of {len(cases)} "
+            f"cases, most during {most['case']}: {number(most['others_cores'])} cores; stop them and measure "
+            "again"
         )

@@ -15,8 +15,8 @@ HEADER = (
 )
 EXPLAINED = (
     "CPU time of all threads, page faults and context switches (a thread waits, or is put aside for another) "
-    "are averages of a timed call; the cores of others are what other processes used meanwhile. Listed are the "
-    "cases in which the system's share is over a tenth, or others used over a tenth of a core.\n\n"
+    "are averages of a timed call; the cores of others are what other processes used meanwhile. Cases are "
+    "listed in which the system's share is over a tenth, or others used over a tenth of a core.\n\n"
 )
 
 
