@@ -44,9 +44,9 @@ def case(direction="forward"):
 
 
 def test_it_is_measured_after_the_samples_and_stored(wrapper):
-    times = (5.0, 6.0, 7.0, *(1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0))
+    warm, times = 99.0, (5.0, 6.0, 7.0, *(1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0))
     stop = Stop(min_samples=3, seconds=18)
-    record = measure(case(), Settings(stop=stop), (FakeClock(times), None))
+    record = measure(case(), Settings(stop=stop), (FakeClock((warm, *times)), None))
     assert (record.samples, record.samples_adapt) == (times[:3], times[3:])
     assert frame_of(record)["adapt_s"].tolist() == [4.0]
 

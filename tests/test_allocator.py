@@ -14,7 +14,7 @@ from halobench import allocator
 
 allocator.enter(sys.argv[1])
 size = int(sys.argv[2])
-for _ in range(5):
+for _ in range(20):
     torch.ones(size, dtype=torch.uint8)
 before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
 for _ in range(10):

@@ -1,17 +1,29 @@
 import json
 import math
 import sqlite3
+from dataclasses import replace
 
 import pytest
 from cases import attention_record, frame_of, model_record
 
 from halobench import store
 from halobench.problem import Problem
+from halobench.record import Usage
 from halobench.store import COLUMNS, Store
 
+USAGE = Usage(
+    calls=3, user_s=6.0, system_s=1.5, page_faults=9, voluntary_switches=6, wall_s=8.0, others_s=2.0
+)
 RECORDS = [
     attention_record(
-        "a", samples=(1.0, 2.0, 4.0), samples_hot=(0.5,), position="sum", scale=0.3, reserved_bytes=7
+        "a",
+        samples=(1.0, 2.0, 4.0),
+        samples_hot=(0.5,),
+        samples_warmup=(9.0, 3.0),
+        usage=USAGE,
+        position="sum",
+        scale=0.3,
+        reserved_bytes=7,
     ),
     attention_record("b", status="unsupported", samples=(), reason="needs a GPU"),
     model_record(samples=(3.0,)),
@@ -54,15 +66,33 @@ def test_a_folder_without_a_run_says_so(tmp_path):
         Store(tmp_path)
 
 
-def test_a_run_of_the_schema_before_is_read(full):
+def test_a_run_of_the_first_schema_is_read_and_its_allocator_is_unstated(full):
     with sqlite3.connect(full.path) as connection:
         connection.execute("UPDATE about SET schema = 1")
-        connection.execute("DELETE FROM samples WHERE series = 'samples_adapt'")
-        for case_id, fields in connection.execute("SELECT id, fields FROM cases").fetchall():
-            known = {name: value for name, value in json.loads(fields).items() if name != "mode"}
-            connection.execute("UPDATE cases SET fields = ? WHERE id = ?", (json.dumps(known), case_id))
+        connection.execute("DELETE FROM samples WHERE series IN ('samples_adapt', 'samples_warmup')")
+        for table, later in {
+            "cases": ("mode", "allocator"),
+            "records": ("usage", "tune_s", "config"),
+        }.items():
+            for case_id, fields in connection.execute(f"SELECT id, fields FROM {table}").fetchall():
+                known = {name: value for name, value in json.loads(fields).items() if name not in later}
+                connection.execute(
+                    f"UPDATE {table} SET fields = ? WHERE id = ?", (json.dumps(known), case_id)
+                )
     connection.close()
-    assert Store(full.path.parent).records() == RECORDS
+    older = [
+        replace(record, case=replace(record.case, allocator="unstated"), usage=Usage(), samples_warmup=())
+        for record in RECORDS
+    ]
+    assert Store(full.path.parent).records() == older
+    assert all(record.case.id.endswith("/unstated") for record in older)
+
+
+def test_what_a_call_used_is_an_average():
+    row = frame_of(RECORDS[0]).iloc[0]
+    names = "user_s", "system_s", "page_faults", "voluntary_switches", "involuntary_switches", "others_cores"
+    assert [row[name] for name in names] == [2.0, 0.5, 3, 2, 0, 0.25]
+    assert row["warmup_s"] == 12
 
 
 def test_another_schema_is_refused(full):

@@ -36,6 +36,15 @@ BAD = {
     "leaves": "os._exit(3)",
     "too_large": "return [torch.empty(2**30, dtype=torch.uint8) for _ in range(100_000)]",
     "elsewhere": "return v",
+    "patches": "return right(q, k, v, position, problem)",
+    "computes": "return right(q, k, v, position, problem)",
+    "lazy": "return right(q, k, v, position, problem).as_subclass(type('Lazy', (torch.Tensor,), {}))",
+    "not_asked_for": "return v",
+}
+AT_IMPORT = {
+    "patches": "time.perf_counter = time.monotonic = time.time = lambda: -1.0",
+    "computes": "torch.randn(1000, 1000).softmax(-1) @ torch.randn(1000, 1000)",
+    "not_asked_for": "time.sleep(600)",
 }
 SCRIPT = """
 import json, sys
@@ -53,7 +62,8 @@ worker.start([case(name) for name in names])
 settings = Settings(stop=Stop(seconds=1e-3, min_samples=1))
 for name, timeout in names.items():
     record = worker.measure(case(name), settings, timeout)
-    print(json.dumps([name, record.status, record.reason, len(record.samples), record.work.flop]))
+    shortest = min(record.samples, default=None)
+    print(json.dumps([name, record.status, record.reason, len(record.samples), record.work.flop, shortest]))
 """
 
 
@@ -68,7 +78,7 @@ def plugins(tmp_path_factory):
         lines = "right = find('naive_global').attend\n" + textwrap.dedent(body)
         function = f"def {name}(q, k, v, position, problem):\n" + textwrap.indent(lines, "    ")
         file = folder / "badly_behaved" / f"{name}.py"
-        file.write_text(f"{HEAD}\n@attention({name!r}{option})\n{function}")
+        file.write_text(f"{HEAD}\n{AT_IMPORT.get(name, '')}\n@attention({name!r}{option})\n{function}")
     info = folder / "badly_behaved-1.0.dist-info"
     info.mkdir()
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: badly-behaved\nVersion: 1.0\n")
@@ -78,8 +88,9 @@ def plugins(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def outcomes(plugins):
-    """Name -> status, reason, how many samples, FLOPs."""
+    """Name -> status, reason, how many samples, FLOPs, the shortest sample."""
     timeouts = {"haloed_blocked": 60} | dict.fromkeys(BAD, 60) | {"hangs": 2, "late": 1}
+    del timeouts["not_asked_for"]
     environment = os.environ | {"PYTHONPATH": str(plugins), "SLEEPER": str(plugins / "sleeper")}
     done = subprocess.run(
         [sys.executable, "-c", SCRIPT, json.dumps(timeouts)],
@@ -90,7 +101,7 @@ def outcomes(plugins):
 
 
 def test_what_is_right_is_measured(outcomes):
-    status, reason, samples, _ = outcomes["haloed_blocked"]
+    status, reason, samples, *_ = outcomes["haloed_blocked"]
     assert (status, reason) == ("ok", "")
     assert samples >= 1
 
@@ -105,14 +116,25 @@ STATUSES = {
     "segfaults": ("crashed", "ended with signal SIGSEGV"),
     "leaves": ("crashed", "ended with exit code 3"),
     "too_large": ("oom", "RuntimeError: "),
+    "lazy": ("wrong", "the output is a Lazy, not a plain torch.Tensor"),
 }
 
 
 @pytest.mark.parametrize("name", STATUSES)
 def test_whatever_a_child_does_becomes_a_status_with_a_reason(outcomes, name):
-    status, reason, samples, _ = outcomes[name]
+    status, reason, samples, *_ = outcomes[name]
     assert (status, samples) == (STATUSES[name][0], 0)
     assert reason.startswith(STATUSES[name][1])
+
+
+def test_a_clock_that_a_plugin_patches_is_not_asked(outcomes):
+    status, *_, shortest = outcomes["patches"]
+    assert status == "ok"
+    assert 0 < shortest < 1
+
+
+def test_what_a_plugin_computes_at_its_import_keeps_nothing_from_being_measured(outcomes):
+    assert outcomes["computes"][0] == "ok"
 
 
 def test_a_child_that_does_not_end_after_its_result_is_ended(outcomes):
