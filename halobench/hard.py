@@ -5,6 +5,18 @@ from halobench.problem import Problem
 PROBLEMS = {
     "one position": Problem(height=1, width=1, block=1, halo=0, position="sum"),
     "no halo": Problem(height=4, width=4, block=2, halo=0, position="sum"),
+    "no halo, cut-off blocks": Problem(height=5, width=3, block=2, halo=0),
+    "no halo, cut-off blocks, zero border": Problem(
+        height=3, width=10, block=4, halo=0, heads=2, border="zero", position="sum"
+    ),
+    "several blocks, no position": Problem(height=12, width=8, block=4, halo=2, heads=3),
+    "several blocks, no position, cut off": Problem(
+        height=9, width=10, block=4, halo=3, batch=2, dim_qk=5, dim_v=5
+    ),
+    "several blocks, no position, zero border": Problem(
+        height=8, width=12, block=4, halo=1, heads=2, border="zero"
+    ),
+    "one position wide": Problem(height=8, width=1, block=4, halo=1, position="sum"),
     "not square, odd heads": Problem(height=4, width=6, block=2, halo=1, batch=2, heads=3, position="sum"),
     "zero border": Problem(
         height=6, width=3, block=3, halo=2, dim_qk=8, dim_v=8, border="zero", position="sum"

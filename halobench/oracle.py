@@ -78,11 +78,57 @@ def attend(  # noqa: PLR0913  the operation's inputs, and which part of it
         position = position[0].to(dtype), position[1].to(dtype)
     out = torch.zeros(problem.out_shape, dtype=dtype, device=q.device)
     for block in blocks(problem) if chosen is None else chosen:
-        query_y, query_x = (
-            _queries(at, size, problem) for at, size in zip(block, problem.queries, strict=True)
-        )
+        query_y, query_x = place(block, problem)
         out[:, :, query_y, query_x] = _block(q[:, :, query_y, query_x], k, v, position, problem, block)
     return out
+
+
+def sizes(given: Inputs, out: Tensor, problem: Problem, chosen: Iterable[Block]) -> dict[str, Tensor]:
+    """How large the terms are that each result is the sum of: the root of the sum of their squares, float64.
+
+    Rounding is judged against it: a sum whose terms are rounded independently of each other is off by about
+    an epsilon times that, however small the sum itself is. A weight is known to an epsilon times the size of
+    its logit, so its square counts `1 + size ** 2` times.
+
+    Args:
+        given: the inputs; `grad_out` zero outside the chosen blocks.
+        out: what `attend` gives for them in float64.
+        problem: what is asked.
+        chosen: the blocks that count.
+
+    Returns:
+        `out`, and `d` + name of every input, each of the shape of the result.
+    """
+    leaves = {name: x.double().square().requires_grad_() for name, x in given.tensors.items()}
+    q2, k2, v2, *tables2 = leaves.values()
+    position2 = (tables2[0], tables2[1]) if tables2 else None
+    size2, total = torch.zeros_like(out), torch.zeros((), dtype=torch.float64, device=out.device)
+    for block in chosen:
+        here = (slice(None), slice(None), *place(block, problem))
+        grad2, values2 = given.grad_out[here].double().square(), _slots(v2, *_window(block, problem))
+        logits2 = _logits(q2[here], k2, position2, problem, block, power=2)
+        weights2 = _block_weights(given, problem, block).square() * (1 + logits2.detach())
+        size2[here] = torch.einsum("bhyxij,bhijd->bhyxd", weights2, values2.detach())
+        of_weights2 = torch.einsum("bhyxd,bhijd->bhyxij", grad2, values2)
+        of_out2 = (grad2 * out[here].square()).sum(-1)[..., None, None]
+        # What is linear in the squares of q, k and tables, and what is linear in those of v.
+        total = total + (logits2 * weights2 * (of_weights2.detach() + of_out2)).sum()
+        total = total + (of_weights2 * weights2).sum()
+    found = torch.autograd.grad(total, list(leaves.values()), materialize_grads=True)
+    return {"out": size2.sqrt()} | {f"d{name}": x.sqrt() for name, x in zip(leaves, found, strict=True)}
+
+
+def _block_weights(given: Inputs, problem: Problem, block: Block) -> Tensor:
+    """b h y x i j: the weights of one block in float64."""
+    q, k = given.q[:, :, *place(block, problem)].double(), given.k.double()
+    position = None if given.position is None else (given.position[0].double(), given.position[1].double())
+    return _weights(_logits(q, k, position, problem, block), problem, block)
+
+
+def place(block: Block, problem: Problem) -> tuple[slice, slice]:
+    """Where the queries of a block lie among all queries."""
+    y, x = (_queries(at, size, problem) for at, size in zip(block, problem.queries, strict=True))
+    return y, x
 
 
 def _queries(at: int, size: int, problem: Problem) -> slice:
@@ -94,16 +140,35 @@ def _block(  # noqa: PLR0913  the operation's inputs and which block
     q: Tensor, k: Tensor, v: Tensor, position: Position, problem: Problem, block: Block
 ) -> Tensor:
     """The queries of one block, b h y x d, against every slot of its window."""
-    slot_y, slot_x = (problem.block * at - problem.halo + torch.arange(problem.window) for at in block)
-    keys, values = _slots(k, slot_y, slot_x), _slots(v, slot_y, slot_x)
-    logits = problem.logit_scale * torch.einsum("bhyxd,bhijd->bhyxij", q, keys)
+    weights = _weights(_logits(q, k, position, problem, block), problem, block)
+    return torch.einsum("bhyxij,bhijd->bhyxd", weights, _slots(v, *_window(block, problem)))
+
+
+def _logits(  # noqa: PLR0913  the operation's inputs and which block
+    q: Tensor, k: Tensor, position: Position, problem: Problem, block: Block, power: int = 1
+) -> Tensor:
+    """b h y x i j: of queries and slots; of squares of all inputs, with factors to the power of 2."""
+    keys = _slots(k, *_window(block, problem))
+    logits: Tensor = problem.logit_scale**power * torch.einsum("bhyxd,bhijd->bhyxij", q, keys)
     if position is not None:
-        logits = logits + problem.position_scale * _relative(q, position, problem)
+        logits = logits + problem.position_scale**power * _relative(q, position, problem)
+    return logits
+
+
+def _weights(logits: Tensor, problem: Problem, block: Block) -> Tensor:
+    """b h y x i j: the softmax over the slots of the window, those outside the map masked if asked for."""
     if problem.border == "mask":
+        slot_y, slot_x = _window(block, problem)
         inside = _inside(slot_y, problem.height)[:, None] & _inside(slot_x, problem.width)
-        logits = logits.masked_fill(~inside.to(q.device), float("-inf"))
-    weights = logits.flatten(-2).softmax(-1).unflatten(-1, (problem.window, problem.window))
-    return torch.einsum("bhyxij,bhijd->bhyxd", weights, values)
+        logits = logits.masked_fill(~inside.to(logits.device), float("-inf"))
+    weights: Tensor = logits.flatten(-2).softmax(-1).unflatten(-1, (problem.window, problem.window))
+    return weights
+
+
+def _window(block: Block, problem: Problem) -> tuple[Tensor, Tensor]:
+    """Rows and columns of the map in the window of a block, those outside the map included."""
+    slot_y, slot_x = (problem.block * at - problem.halo + torch.arange(problem.window) for at in block)
+    return slot_y, slot_x
 
 
 def _slots(x: Tensor, slot_y: Tensor, slot_x: Tensor) -> Tensor:

@@ -32,9 +32,8 @@ def work(case: AttentionCase) -> Work:
 
 def prepare(case: AttentionCase, settings: Settings) -> Ready:
     entry, problem = find(case.implementation), case.problem
-    ring = [_inputs(case, settings, turn) for turn in range(SETS)]
-    truths = [_truth(problem, given, settings, turn) for turn, given in enumerate(ring)]
-    live = ring[0].clone()
+    ring = _ring(case, settings)
+    live = ring[0][0].clone()
     backward = case.direction == "forward_backward"
 
     def call() -> dict[str, Tensor]:
@@ -47,17 +46,15 @@ def prepare(case: AttentionCase, settings: Settings) -> Ready:
         return seconds, judged if judged.wrong else _worse(judged, _gradients(entry, case, settings))
 
     def judge(turn: int, results: dict[str, Tensor]) -> Judged:
-        if changed := check.changed(live, ring[turn]):
+        if changed := check.changed(live, ring[turn][0]):
             return Judged(wrong=f"it changes its inputs: {', '.join(changed)}")
-        known = (
-            results if truths[turn].whole else {"out": results["out"]}
-        )  # gradients are of all of the output
-        return _judged(check.judge(known, problem, ring[turn], truths[turn]))
+        given, known = ring[turn]
+        return _judged(check.judge(_judgeable(results, problem, known), problem, given, known))
 
     return Ready(
         call=call,
         first=first,
-        write=lambda turn: live.write(ring[turn]),
+        write=lambda turn: live.write(ring[turn][0]),
         judge=judge,
         sets=SETS,
         adapt=_adapting(case, live),
@@ -66,12 +63,25 @@ def prepare(case: AttentionCase, settings: Settings) -> Ready:
 
 def foresee(case: AttentionCase, settings: Settings) -> None:
     """Ask the oracle what all cases of this problem share, where none has asked before."""
-    for turn in range(SETS):
-        _truth(case.problem, _inputs(case, settings, turn), settings, turn)
+    _ring(case, settings)
 
 
-def _inputs(case: AttentionCase, settings: Settings, turn: int) -> Inputs:
-    return oracle.inputs(case.problem, case.layout, case.device, settings.seed + turn)
+def _ring(case: AttentionCase, settings: Settings) -> list[tuple[Inputs, Truth]]:
+    """Sets of inputs, and what they must come to; what is allowed is worked out for the first."""
+    ring: list[tuple[Inputs, Truth]] = []
+    for seed in range(settings.seed, settings.seed + SETS):
+        given = oracle.inputs(case.problem, case.layout, case.device, seed)
+        bounds = ring[0][1].bounds if ring else None
+        ring.append((given, _truth(case.problem, given, settings, seed, bounds)))
+    return ring
+
+
+def _judgeable(results: dict[str, Tensor], problem: Problem, known: Truth) -> dict[str, Tensor]:
+    """All results, or where the truth is known of some blocks only, what these blocks alone decide."""
+    if known.whole:
+        return results
+    seen = {name: x for name, x in results.items() if name in ("out", "dq")}
+    return {name: check.only(x, known.maps, known.chosen, problem) for name, x in seen.items()}
 
 
 def _gradients(entry: Attention, case: AttentionCase, settings: Settings) -> Judged:
@@ -85,9 +95,8 @@ def _gradients(entry: Attention, case: AttentionCase, settings: Settings) -> Jud
         problem = _part(problem)
     if entry.unsupported(problem, case.device, "forward_backward") is not None:
         return Judged()
-    case = replace(case, problem=problem)
-    given = _inputs(case, settings, 0)
-    known = _truth(problem, given, settings, 0)
+    given = oracle.inputs(problem, case.layout, case.device, settings.seed)
+    known = _truth(problem, given, settings, settings.seed)
     if case.direction == "forward_backward" and known.whole:
         return Judged()  # its calls show them
     try:
@@ -139,14 +148,16 @@ def _adapting(case: AttentionCase, given: Inputs) -> Call | None:
     return call
 
 
-def _truth(problem: Problem, given: Inputs, settings: Settings, turn: int) -> Truth:
+def _truth(
+    problem: Problem, given: Inputs, settings: Settings, seed: int, bounds: dict[str, float] | None = None
+) -> Truth:
     """Shared by all implementations; of the output's gradient only what is not zero."""
 
     def make() -> Truth:
-        known = check.truth(problem, given, settings.seed)
+        known = check.truth(problem, given, settings.seed, bounds)
         return replace(known, grad_out=known.grad_out[known.maps].clone())
 
-    known = shared(settings, f"{problem} {settings.seed + turn} {given.q.device}", make)
+    known = shared(settings, f"{problem} {seed} {given.q.device}", make)
     grad_out = torch.zeros_like(given.grad_out)
     grad_out[known.maps] = known.grad_out
     return replace(known, grad_out=grad_out)

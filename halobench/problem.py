@@ -88,6 +88,16 @@ class Problem:
         return math.ceil(self.height / self.stride), math.ceil(self.width / self.stride)
 
     @property
+    def whole_blocks(self) -> bool:
+        """Whether no block is cut off."""
+        return self.height % self.block == 0 and self.width % self.block == 0
+
+    @property
+    def reaches_outside(self) -> bool:
+        """Whether some window has slots outside the map: by its halo, or because its block is cut off."""
+        return self.halo > 0 or not self.whole_blocks
+
+    @property
     def q_shape(self) -> tuple[int, int, int, int, int]:
         """b h y x d"""
         return self.batch, self.heads, *self.queries, self.dim_qk

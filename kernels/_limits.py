@@ -24,13 +24,4 @@ def shared_limits(problem: Problem) -> dict[str, bool]:
 def cut_off(problem: Problem) -> dict[str, bool]:
     """Of code that cuts maps into whole blocks."""
     shapes = f"{problem.height} x {problem.width} with block {problem.block}"
-    return {f"needs a map of whole blocks, not {shapes}": not whole_blocks(problem)}
-
-
-def nothing_outside(problem: Problem) -> bool:
-    """Whether no slot lies outside the map, so that both borders mean the same."""
-    return problem.halo == 0 and whole_blocks(problem)
-
-
-def whole_blocks(problem: Problem) -> bool:
-    return problem.height % problem.block == 0 and problem.width % problem.block == 0
+    return {f"needs a map of whole blocks, not {shapes}": not problem.whole_blocks}

@@ -75,7 +75,7 @@ def halves(q: Tensor, problem: Problem) -> tuple[Tensor, Tensor]:
 
 def bias(q: Tensor, position: Position, problem: Problem) -> Tensor | None:
     """What is added to the logits, broadcast to b h tile query slot; None for nothing."""
-    masked = outside(problem, q.device) if problem.border == "mask" and problem.halo else None
+    masked = outside(problem, q.device) if problem.border == "mask" and problem.reaches_outside else None
     if position is None:
         if masked is None:
             return None

@@ -118,7 +118,7 @@ class _Work:
         self.table = None if table is None else table.to(self.dtype)
         self.spread = _spread(problem.window, self.dtype, q.device)
         self.masked = None
-        if problem.border == "mask" and problem.halo:
+        if problem.border == "mask" and problem.reaches_outside:
             masked = outside(problem, q.device).unflatten(0, problem.grid)
             self.masked = torch.zeros(masked.shape, dtype=self.dtype, device=q.device)
             self.masked.masked_fill_(masked, float("-inf"))

@@ -14,7 +14,7 @@ from torch import Tensor
 from halobench.attention import Position, attention
 from halobench.problem import Problem
 
-from ._limits import cut_off, first, nothing_outside
+from ._limits import cut_off, first
 from ._peers import as_map, forward_of, heads_of, no_position, summed_tables
 
 
@@ -23,7 +23,7 @@ def _beyond_timm(problem: Problem, device: str, direction: str) -> str | None:
     limits = {
         "needs a batch of 1 or more": problem.batch == 0,
         "border zero only: what lies outside the map takes weight": (
-            problem.border != "zero" and not nothing_outside(problem)
+            problem.border != "zero" and problem.reaches_outside
         ),
         f"stride 1 or 2 only, not {problem.stride}": problem.stride > 2,
         "offset compact only at stride 2: its tables count queries": strided and problem.offset != "compact",

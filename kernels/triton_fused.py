@@ -246,7 +246,7 @@ def _constants(problem: Problem, config: Config, target: str, wide: bool) -> dic
         "HALO": problem.halo,
         "STRIDE": problem.stride,
         "STEP": table_step(problem),
-        "ZERO": problem.border == "zero" and problem.halo > 0,
+        "ZERO": problem.border == "zero" and problem.reaches_outside,
         "POSITION": problem.position != "none",
         "FIRST_X": problem.dim_rel if problem.position == "split" else 0,
         "DIM_REL": problem.dim_rel,

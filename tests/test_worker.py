@@ -42,7 +42,7 @@ BAD = {
     "not_asked_for": "return v",
 }
 AT_IMPORT = {
-    "patches": "time.perf_counter = time.monotonic = time.time = lambda: -1.0",
+    "patches": "time.perf_counter = lambda: -1.0",
     "computes": "torch.randn(1000, 1000).softmax(-1) @ torch.randn(1000, 1000)",
     "not_asked_for": "time.sleep(600)",
 }
