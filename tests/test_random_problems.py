@@ -67,10 +67,11 @@ def test_compiled_ones_are_right_on_a_few(name, problem, layout, seed):
 @pytest.mark.interpreted
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")  # the kernel overflows, and tries again
 @pytest.mark.skipif(os.environ.get("TRITON_INTERPRET") != "1", reason="needs TRITON_INTERPRET=1")
-@settings(parent=drawn(12), phases=[Phase.generate])  # to find a smaller one takes minutes here
+@settings(parent=drawn(15), phases=[Phase.generate])  # to find a smaller one takes minutes here
 @given(problems(dtypes=("float16", *EXACT)), layouts, seeds)
 def test_the_triton_kernel_is_right_on_random_problems(problem, layout, seed):
-    assume(problem.slots() < 5_000)  # the interpreter is slow
+    rows, columns = problem.grid
+    assume(problem.batch * problem.heads * rows * columns <= 16)  # programs, a tenth of a second each
     verdict = examined("triton_fused", problem, layout, seed)
     assert verdict is None or verdict.right, verdict
 
