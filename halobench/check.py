@@ -88,16 +88,19 @@ def truth(problem: Problem, given: Inputs, seed: int = 0, bounds: Mapping[str, f
 
 
 def examine(entry: Attention, problem: Problem, given: Inputs, known: Truth) -> Verdict:
-    """Run an implementation and judge it: its output, and its gradients where it has a backward pass."""
+    """Run an implementation and judge it: its output, and its gradients where it has a backward pass.
+
+    Inputs that it changes are put back, also where it raises.
+    """
     learns = entry.unsupported(problem, given.q.device.type, "forward_backward") is None
     before = given.clone()
-    verdict = judge(
-        run(entry.attend, problem, given, known.grad_out if learns else None), problem, given, known
-    )
-    if names := changed(given, before):
-        given.write(before)
-        return replace(verdict, fault=f"it changes its inputs: {', '.join(names)}")
-    return verdict
+    try:
+        results = run(entry.attend, problem, given, known.grad_out if learns else None)
+    finally:
+        if names := changed(given, before):
+            given.write(before)
+    verdict = judge(results, problem, given, known)
+    return replace(verdict, fault=f"it changes its inputs: {', '.join(names)}") if names else verdict
 
 
 def judge(results: dict[str, Tensor], problem: Problem, given: Inputs, known: Truth) -> Verdict:

@@ -1,16 +1,26 @@
-"""The command `check`: the largest errors of every implementation over the hard problems."""
+"""The command `check`: the largest errors of every implementation, over hard problems and random ones."""
 
 from dataclasses import dataclass, replace
+from functools import partial
+from time import monotonic
 
 from rich.progress import track
 from rich.table import Table
 
 from halobench import attention, check, oracle, plugins, text
-from halobench.attention import ATTENTIONS, Attention
+from halobench.attention import ATTENTIONS, Attention, find
+from halobench.check import Truth
 from halobench.hard import PROBLEMS
-from halobench.problem import CHOICES
+from halobench.kinds import of_kind, telling
+from halobench.oracle import Inputs
+from halobench.plugins import told
+from halobench.problem import CHOICES, Problem
 from halobench.progress import console, say_left_out
 from halobench.sweep import devices, usable
+
+RANDOM = "random problem"
+HANDFUL = 5  # of problems: fewer prove little
+PATIENCE_S = 60.0  # with an implementation: one that compiles for each problem has fewer random ones
 
 
 @dataclass
@@ -19,46 +29,87 @@ class Tally:
 
     right: int = 0
     unsupported: int = 0
+    telling: int = 0  # of the right ones those with several blocks and a halo
     out: float | None = None
     gradients: float | None = None
     of_bound: float = 0.0  # the largest share of an error in what is allowed
     wrong: str = ""
+    reason: str = ""  # the first why it was not asked
+    seconds: float = 0.0
+
+    @property
+    def doubt(self) -> str:
+        """Why being right on what it was asked proves little, or nothing."""
+        if self.right < HANDFUL:
+            return f"only {self.right} problems could be run ({self.reason})"
+        return "" if self.telling else "no problem with several blocks and a halo could be run"
 
 
 def show(names: list[str], dtypes: list[str], device: str | None) -> int:
-    """Print a table; 1 if anything is wrong."""
-    missing = plugins.load_all(attention.GROUP)
-    entries = list(ATTENTIONS.values()) if "all" in names else [ATTENTIONS[name] for name in names]
+    """Print a table; 1 if anything is wrong, or right on too little to prove anything.
+
+    What can not run on this device at all proves nothing either: that counts where it was asked for by name.
+    """
+    every = "all" in names
+    missing = plugins.load_all(attention.GROUP) if every else {}
+    entries = list(ATTENTIONS.values()) if every else [find(name) for name in names]
     device = usable(device or devices()[0])
     for dtype in dtypes:
         if dtype not in CHOICES["dtype"]:
             raise ValueError(f"dtype: {dtype!r} must be one of {', '.join(CHOICES['dtype'])}")
     tallies = {dtype: _tallies(entries, dtype, device) for dtype in dtypes}
     _print(tallies, missing, device)
-    return int(any(tally.wrong for by_name in tallies.values() for tally in by_name.values()))
+    found = [tally for by_name in tallies.values() for tally in by_name.values()]
+    asked = [tally for tally in found if tally.right or not every]
+    return int(any(tally.wrong for tally in found) or any(tally.doubt for tally in asked))
 
 
 def _tallies(entries: list[Attention], dtype: str, device: str) -> dict[str, Tally]:
+    """Of the hard problems, and of random ones of each implementation's own kind."""
     tallies = {entry.name: Tally() for entry in entries}
-    for title, problem in track(PROBLEMS.items(), f"checking in {dtype}", console=console(), transient=True):
-        in_dtype = replace(problem, dtype=dtype)
-        given = oracle.inputs(in_dtype, device=device)
-        known = check.truth(in_dtype, given)
-        for entry in entries:
-            if entry.unsupported(in_dtype, device, "forward"):
-                tallies[entry.name].unsupported += 1
-                continue
-            try:
-                verdict = check.examine(entry, in_dtype, given, known)
-            except Exception as error:  # one broken plug-in must not end the check of the others
-                reason = f"{title}: {type(error).__name__}: {error}"
-                tallies[entry.name].wrong = tallies[entry.name].wrong or reason
-                continue
-            _count(tallies[entry.name], verdict, title)
+    hard = [(title, replace(problem, dtype=dtype), entries) for title, problem in PROBLEMS.items()]
+    kinds: dict[Problem, list[Attention]] = {}
+    for entry in entries:
+        for problem in of_kind(partial(_refused, entry, device), dtype):
+            kinds.setdefault(problem, []).append(entry)
+    asked = [*hard, *((RANDOM, problem, whose) for problem, whose in kinds.items())]
+    for title, problem, whose in track(asked, f"checking in {dtype}", console=console(), transient=True):
+        given = oracle.inputs(problem, device=device)
+        known = check.truth(problem, given)
+        for entry in whose:
+            _try(entry, problem, title, given, known, tallies[entry.name])
     return tallies
 
 
+def _refused(entry: Attention, device: str, problem: Problem) -> str | None:
+    return entry.unsupported(problem, device, "forward")
+
+
+def _try(  # noqa: PLR0913  a problem, what is known of it, and where the outcome goes
+    entry: Attention, problem: Problem, title: str, given: Inputs, known: Truth, tally: Tally
+) -> None:
+    if title == RANDOM and tally.seconds > PATIENCE_S:
+        return
+    if reason := _refused(entry, given.q.device.type, problem):
+        tally.unsupported += 1
+        tally.reason = tally.reason or reason
+        return
+    start = monotonic()
+    title = f"{title}: {problem}" if title == RANDOM else title
+    try:
+        verdict = check.examine(entry, problem, given, known)
+    except Exception as error:  # one broken plug-in must not end the check of the others
+        tally.wrong = tally.wrong or f"{title}: {told(error)}"
+        return
+    _count(tally, verdict, title)
+    tally.seconds += monotonic() - start
+    tally.telling += verdict.right and telling(problem)
+
+
 def _count(tally: Tally, verdict: check.Verdict, title: str) -> None:
+    if verdict.fault:
+        tally.wrong = tally.wrong or f"{title}: {verdict}"
+        return
     gradients = [error for name, error in verdict.errors.items() if name != "out"]
     tally.out = check.largest([tally.out or 0.0, verdict.errors["out"]])
     if gradients:
@@ -81,7 +132,10 @@ def _errors(tally: Tally) -> tuple[str, str, str]:
 
 def _print(tallies: dict[str, dict[str, Tally]], missing: dict[str, str], device: str) -> None:
     screen = console()
-    table = Table(title=f"largest relative errors over {len(PROBLEMS)} hard problems, on {device}")
+    title = (
+        f"largest errors over the size of what is summed: {len(PROBLEMS)} hard problems and random ones of "
+    )
+    table = Table(title=f"{title}each implementation's kind, on {device}")
     for name in (
         "implementation",
         "dtype",
@@ -100,4 +154,6 @@ def _print(tallies: dict[str, dict[str, Tally]], missing: dict[str, str], device
         for name, tally in by_name.items():
             if tally.wrong:
                 screen.print(f"wrong: {name}, {tally.wrong}", soft_wrap=True)
+            elif tally.doubt:
+                screen.print(f"proves little: {name}, {tally.doubt}", soft_wrap=True)
     say_left_out(missing)

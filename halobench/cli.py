@@ -117,7 +117,7 @@ def sweep(
         str | None, typer.Option(help="Configurations of kernels: try, known or off.")
     ] = None,
     wait_policy: Annotated[
-        str | None, typer.Option(help="How threads wait on a CPU: passive, active or inherited.")
+        str | None, typer.Option(help="How threads wait: bounded, passive, active, inherited.")
     ] = None,
     no_autotune: Annotated[bool, typer.Option("--no-autotune", help="As --autotune off.")] = False,
 ) -> int:

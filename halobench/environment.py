@@ -48,7 +48,6 @@ def environment(command: list[str], wait_policy: str = openmp.DEFAULT) -> dict[s
         "allocator": allocator.library(),
         "huge_pages": _bracketed(Path("/sys/kernel/mm/transparent_hugepage/enabled")),
         "wait_policy": openmp.effective(wait_policy),
-        "spin_count": os.environ.get("GOMP_SPINCOUNT"),
     }
 
 

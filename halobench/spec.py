@@ -104,7 +104,7 @@ class RunTable(BaseModel):
 
     `autotune`: `try` kernels' configurations before samples are taken, use those `known` to be fastest on
     this machine, or `off`: their defaults, the same everywhere. `wait_policy`: how threads wait for each
-    other, `passive`, `active`, or as `inherited` from the environment.
+    other, `bounded`, `passive`, `active`, or as `inherited` from the environment.
     """
 
     model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
@@ -114,7 +114,7 @@ class RunTable(BaseModel):
     replicates: int = Field(default=1, ge=1)
     seed: int = Field(default=0, ge=0, lt=2**63)
     autotune: Annotated[str, _one_of(*AUTOTUNE)] = "try"
-    wait_policy: Annotated[str, _one_of(*openmp.POLICIES)] = openmp.DEFAULT
+    wait_policy: Annotated[str, _one_of(*openmp.POLICIES, openmp.INHERITED)] = openmp.DEFAULT
 
 
 class Spec(BaseModel):

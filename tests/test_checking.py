@@ -1,7 +1,9 @@
+from dataclasses import replace
+
 import pytest
 import torch
 
-from halobench import checking, hard
+from halobench import checking, hard, kinds
 from halobench.attention import ATTENTIONS, Attention, runs_anywhere
 
 FEW = ("no position, no mask needed", "float64")
@@ -11,6 +13,7 @@ FEW = ("no position, no mask needed", "float64")
 def few_problems(monkeypatch):
     """The others take seconds; `test_attention` asks all of them."""
     monkeypatch.setattr(checking, "PROBLEMS", {name: hard.PROBLEMS[name] for name in FEW})
+    monkeypatch.setattr(kinds, "ENOUGH", 5)
 
 
 def register(monkeypatch, attend, unsupported=runs_anywhere):
@@ -48,9 +51,58 @@ def test_a_wrong_one_is_named_with_the_problem_and_what_is_off(monkeypatch, caps
 
 def test_what_is_unsupported_is_counted_and_not_asked(monkeypatch, capsys):
     register(monkeypatch, None, lambda *asked: "needs a GPU")
-    assert checking.show(["mine"], ["float32"], "cpu") == 0
+    assert checking.show(["mine"], ["float32"], "cpu") == 1
     (row,) = [line for line in capsys.readouterr().out.splitlines() if " mine " in line]
     assert row.split()[1:8:2] == ["mine", "float32", "0", "2"]
+
+
+def test_what_can_not_run_here_at_all_does_not_count_among_all(monkeypatch, capsys):
+    register(monkeypatch, None, lambda *asked: "needs a GPU")
+    monkeypatch.setattr(checking, "ATTENTIONS", {"mine": ATTENTIONS["mine"]})
+    assert checking.show(["all"], ["float32"], "cpu") == 0
+    assert "proves little: mine, only 0 problems could be run (needs a GPU)" in capsys.readouterr().out
+
+
+def own_block(q, k, v, position, problem):
+    """Attention without a halo."""
+    return right(q, k, v, position, replace(problem, halo=0))
+
+
+def test_one_without_a_halo_is_found_on_problems_of_the_kind_it_claims(monkeypatch, capsys):
+    def plain(problem, device, direction):
+        claimed = (problem.border, problem.position, problem.stride) == ("mask", "none", 1)
+        return None if claimed else "border mask, no position and stride 1 only"
+
+    register(monkeypatch, own_block, plain)
+    assert checking.show(["mine"], ["float32"], "cpu") == 1
+    assert "wrong: mine, random problem: Problem(" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("claims", "said"),
+    [
+        (lambda problem: problem == replace(hard.PROBLEMS["float64"], dtype="float32"), "only 1 problems"),
+        (lambda problem: problem.halo == 0, "no problem with several blocks and a halo could be run"),
+    ],
+    ids=["few", "no halo"],
+)
+def test_being_right_on_little_proves_little(monkeypatch, capsys, claims, said):
+    monkeypatch.setattr(kinds, "DRAWN", 60)
+    register(monkeypatch, right, lambda problem, *place: None if claims(problem) else "others")
+    assert checking.show(["mine"], ["float32"], "cpu") == 1
+    assert f"proves little: mine, {said}" in capsys.readouterr().out
+
+
+def test_one_that_changes_its_inputs_is_wrong_and_the_next_is_right(monkeypatch, capsys):
+    def scales(q, *others):
+        out = right(q, *others)
+        q.detach().mul_(2)
+        return out
+
+    register(monkeypatch, scales)
+    assert checking.show(["mine", "naive_global"], ["float32"], "cpu") == 1
+    (line,) = (line for line in capsys.readouterr().out.splitlines() if line.startswith("wrong: "))
+    assert line.startswith(f"wrong: mine, {FEW[0]}: ")
 
 
 def test_all_is_every_implementation_in_every_dtype(monkeypatch, capsys):

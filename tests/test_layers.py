@@ -9,7 +9,18 @@ ROOT = Path(__file__).parent.parent
 LAYERS = [
     {"registry", "plugins", "problem", "clock", "text", "stats", "published", "files", "toolchain", "tuning"}
     | {"allocator", "openmp", "compile_cache"},
-    {"attention", "record", "metrics", "doubts", "report", "hard", "standard", "case_id", "parts_figure"},
+    {
+        "attention",
+        "record",
+        "metrics",
+        "doubts",
+        "report",
+        "hard",
+        "standard",
+        "case_id",
+        "parts_figure",
+        "kinds",
+    },
     {
         "oracle",
         "layer",

@@ -24,7 +24,12 @@ from rich.table import Table
 from halobench import text
 from halobench.stats import summary
 
-POLICIES = ("passive", "active", "unset")
+POLICIES = {  # what the environment says
+    "passive": {"OMP_WAIT_POLICY": "passive"},
+    "active": {"OMP_WAIT_POLICY": "active"},
+    "unset": {},
+    **{f"spin {count}": {"GOMP_SPINCOUNT": f"{count}"} for count in (1000, 10_000, 100_000)},
+}
 SLICE_S = 0.05
 WORKER = """
 import sys, time, torch
@@ -52,8 +57,8 @@ class Worker:
     """A process that takes a slice of calls when it is told to."""
 
     def __init__(self, policy: str, *arguments: str) -> None:
-        known = {name: value for name, value in os.environ.items() if name != "OMP_WAIT_POLICY"}
-        environment = known | ({} if policy == "unset" else {"OMP_WAIT_POLICY": policy})
+        known = {name: value for name, value in os.environ.items() if "OMP_" not in name}
+        environment = known | POLICIES[policy]
         self._process = subprocess.Popen(
             [sys.executable, "-c", WORKER, *arguments], env=environment, text=True,
             stdin=subprocess.PIPE, stdout=subprocess.PIPE,
