@@ -105,6 +105,17 @@ def find(name: str) -> Attention:
     return ATTENTIONS[name]
 
 
+def load(implementation: str) -> None:
+    """Import what a call by this name needs, as a compiler that traces a call cannot.
+
+    Raises:
+        KeyError: an unknown name; the message lists the known.
+        LeftOutError: its plug-in can not be imported.
+    """
+    for name in (*AUTO.values(), AUTO_ELSEWHERE) if implementation == "auto" else (implementation,):
+        find(name)
+
+
 def resolved(implementation: str, device: str) -> str:
     """What `auto` means on this device; any other name as it is."""
     return AUTO.get(device, AUTO_ELSEWHERE) if implementation == "auto" else implementation

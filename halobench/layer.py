@@ -5,7 +5,7 @@ import dataclasses
 import torch
 from torch import Tensor, nn
 
-from halobench.attention import Position, halo_attention
+from halobench.attention import Position, halo_attention, load
 from halobench.problem import Problem
 
 
@@ -30,6 +30,10 @@ class HaloAttention(nn.Module):
         scale: of q.k; `dim_qk ** -0.5` if not given.
         position_scale: of the relative logits.
         implementation: a name of `halobench list`, or `auto`; the attribute may be changed later.
+
+    Raises:
+        ValueError: sizes that do not fit, or an implementation that can not be imported.
+        KeyError: an unknown implementation; the message lists the known.
     """
 
     rel_height: nn.Parameter | None
@@ -78,6 +82,16 @@ class HaloAttention(nn.Module):
             self.register_parameter(name, table)
         self.pool = nn.AvgPool2d(stride, ceil_mode=True) if pooled else nn.Identity()
         self.reset_parameters()
+
+    @property
+    def implementation(self) -> str:
+        """The name of what attends, which is imported when it is set."""
+        return self._implementation
+
+    @implementation.setter
+    def implementation(self, name: str) -> None:
+        load(name)
+        self._implementation = name
 
     def reset_parameters(self) -> None:
         """Projections and tables that keep the size of what they are multiplied with, as timm has them."""

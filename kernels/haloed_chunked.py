@@ -15,11 +15,12 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 from torch import Tensor
-from torch.autograd.function import once_differentiable
+from torch.utils.flop_counter import register_flop_formula
 
 from halobench.attention import Position, attention
 from halobench.problem import Problem
 
+from ._operators import as_operations, differentiable, flop, flop_backward, numbers, problem_of, transformed
 from ._windows import outside, table_step
 
 # Logits of a chunk. On a CPU 4 MiB of float32: few enough for the caches, enough to hide the calls
@@ -29,14 +30,19 @@ ROOM, ROOM_ELSEWHERE = {"cpu": 2**20}, 2**24
 
 @attention("haloed_chunked")
 def haloed_chunked(q: Tensor, k: Tensor, v: Tensor, position: Position, problem: Problem) -> Tensor:
-    table = None if position is None else _table(position, problem)
-    out: Tensor = _Chunked.apply(q, k, v, table, problem)
+    if transformed():
+        return as_operations(q, k, v, position, problem)
+    height, width = position or (None, None)
+    out: Tensor = _forward(q, k, v, height, width, *numbers(problem))
     return out
 
 
-def _table(position: tuple[Tensor, Tensor], problem: Problem) -> Tensor:
+def _table(rel_height: Tensor | None, rel_width: Tensor | None, problem: Problem) -> Tensor | None:
     """Rows of both tables that occur: (offset_y + offset_x) d, scaled; `split` is `sum` with zeros."""
-    height, width = (table[-_offsets(problem) :] * problem.position_scale for table in position)
+    if rel_height is None or rel_width is None:
+        return None
+    count, tables = _offsets(problem), (rel_height, rel_width)
+    height, width = (table[-count:] * problem.position_scale for table in tables)
     if problem.position == "split":
         height, width = F.pad(height, (0, problem.dim_rel)), F.pad(width, (problem.dim_rel, 0))
     return torch.cat([height, width])
@@ -47,30 +53,67 @@ def _offsets(problem: Problem) -> int:
     return problem.window + table_step(problem) * (problem.side - 1)
 
 
-class _Chunked(torch.autograd.Function):
-    @staticmethod
-    def forward(  # noqa: PLR0913  torch's signature
-        ctx: Any, q: Tensor, k: Tensor, v: Tensor, table: Tensor | None, problem: Problem
-    ) -> Tensor:
-        ctx.save_for_backward(q, k, v, table)
-        ctx.problem = problem
-        work = _Work(problem, q, k, v, table)
-        out = work.whole_blocks(problem.dim_v)
-        for chunk in _chunks(problem, q.device.type):
-            _, _, weights = work.weights(chunk)
-            values = work.windows("v", v, chunk)
-            result = work.buffer("out", chunk.blocks, problem.side**2, problem.dim_v)
-            work.put(out, chunk, torch.bmm(weights, values, out=result))
-        return work.queries_inside(out)
+@torch.library.custom_op("halobench::haloed_chunked", mutates_args=())
+def _forward(  # noqa: PLR0913  an operator's schema has no problems, only numbers
+    q: Tensor, k: Tensor, v: Tensor, rel_height: Tensor | None, rel_width: Tensor | None, block: int,
+    halo: int, stride: int, zero: bool, compact: bool, scale: float, position_scale: float,
+) -> Tensor:  # fmt: skip
+    problem = problem_of(q, k, v, rel_height, block, halo, stride, zero, compact, scale, position_scale)
+    work = _Work(problem, q, k, v, _table(rel_height, rel_width, problem))
+    out = work.whole_blocks(problem.dim_v)
+    for chunk in _chunks(problem, q.device.type):
+        _, _, weights = work.weights(chunk)
+        values = work.windows("v", v, chunk)
+        result = work.buffer("out", chunk.blocks, problem.side**2, problem.dim_v)
+        work.put(out, chunk, torch.bmm(weights, values, out=result))
+    return work.queries_inside(out).contiguous()
 
-    @staticmethod
-    @once_differentiable
-    def backward(ctx: Any, grad_out: Tensor) -> tuple[Tensor | None, ...]:
-        q, k, v, table = ctx.saved_tensors
-        gradients = _Gradients(_Work(ctx.problem, q, k, v, table))
-        for chunk in _chunks(ctx.problem, q.device.type):
-            gradients.add(chunk, grad_out)
-        return (*gradients.results(), None)
+
+@torch.library.custom_op("halobench::haloed_chunked_backward", mutates_args=())
+def _backward(  # noqa: PLR0913  as the operator
+    grad: Tensor, q: Tensor, k: Tensor, v: Tensor, rel_height: Tensor | None, rel_width: Tensor | None,
+    block: int, halo: int, stride: int, zero: bool, compact: bool, scale: float, position_scale: float,
+) -> list[Tensor]:  # fmt: skip
+    """Of q, k and v, and of both tables if there are any."""
+    problem = problem_of(q, k, v, rel_height, block, halo, stride, zero, compact, scale, position_scale)
+    gradients = _Gradients(_Work(problem, q, k, v, _table(rel_height, rel_width, problem)))
+    for chunk in _chunks(problem, q.device.type):
+        gradients.add(chunk, grad)
+    return gradients.results()
+
+
+@_forward.register_fake
+def _(q: Tensor, k: Tensor, v: Tensor, *others: Any) -> Tensor:
+    return q.new_empty(*q.shape[:-1], v.shape[-1])
+
+
+@_backward.register_fake
+def _(  # noqa: PLR0913  as the operator
+    grad: Tensor, q: Tensor, k: Tensor, v: Tensor, rel_height: Tensor | None, rel_width: Tensor | None,
+    *others: Any,
+) -> list[Tensor]:  # fmt: skip
+    tables = [torch.empty_like(table) for table in (rel_height, rel_width) if table is not None]
+    return [q.new_empty(q.shape), torch.empty_like(k), torch.empty_like(v), *tables]
+
+
+def _save(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
+    ctx.save_for_backward(*inputs[:5])
+    ctx.numbers = inputs[5:]
+
+
+def _differentiate(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
+    inputs = ctx.saved_tensors
+    if torch.is_grad_enabled():  # this pass will be differentiated
+        found = differentiable(grad, inputs, ctx.numbers)
+    else:
+        found = _backward(grad, *inputs, *ctx.numbers)
+        found += [None] * (len(inputs) - len(found))
+    return (*found, *[None] * len(ctx.numbers))
+
+
+_forward.register_autograd(_differentiate, setup_context=_save)
+register_flop_formula(torch.ops.halobench.haloed_chunked)(flop)
+register_flop_formula(torch.ops.halobench.haloed_chunked_backward)(flop_backward)
 
 
 @dataclass(frozen=True)
@@ -264,11 +307,20 @@ class _Gradients:
             self.table.addmm_(by_offset.mT, q.flatten(0, 1))
         work.put(self.q, chunk, grad_q)
 
-    def results(self) -> tuple[Tensor, Tensor, Tensor, Tensor | None]:
+    def results(self) -> list[Tensor]:
         """In the order of the inputs, in their dtype."""
         dtype = self.work.q.dtype
-        table = None if self.table is None else self.table.to(dtype)
-        return self.work.queries_inside(self.q), self.k.to(dtype), self.v.to(dtype), table
+        maps = [self.work.queries_inside(self.q).contiguous(), self.k.to(dtype), self.v.to(dtype)]
+        return maps if self.table is None else [*maps, *(x.to(dtype) for x in self._by_table(self.table))]
+
+    def _by_table(self, table: Tensor) -> tuple[Tensor, Tensor]:
+        """(offset_y + offset_x) d -> all rows of both tables as they were given, the inverse of `_table`."""
+        problem = self.work.problem
+        count, (rows, width) = _offsets(problem), problem.table_shape
+        both = table.new_zeros(2, rows, width)
+        both[0, -count:] = table[:count, :width] * problem.position_scale
+        both[1, -count:] = table[count:, -width:] * problem.position_scale
+        return both[0].clone(), both[1].clone()
 
     def _by_offset(self, grad_logits: Tensor) -> Tensor:
         """block query slot -> (block query) (offset_y + offset_x), each slot's added where its offset is."""

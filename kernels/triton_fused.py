@@ -30,9 +30,9 @@ from halobench.clock import CudaClock
 from halobench.problem import Problem
 from halobench.tuning import chosen
 
+from ._operators import as_operations, differentiable, flop, flop_backward, problem_of, transformed
+from ._operators import fvcore_handle as fvcore_handle
 from ._triton_backward import fold, halo_bwd
-from ._triton_flop import flop, flop_backward, problem_of
-from ._triton_flop import fvcore_handle as fvcore_handle
 from ._triton_forward import halo_fwd
 from ._triton_plan import (
     FEWEST,
@@ -114,6 +114,8 @@ def _build(  # noqa: PLR0913  what differs between kernels
 
 @attention("triton_fused", unsupported=unsupported, slots=slots, kernels=kernels)
 def triton_fused(q: Tensor, k: Tensor, v: Tensor, position: Position, problem: Problem) -> Tensor:
+    if transformed():
+        return as_operations(q, k, v, position, problem)
     scale = problem.logit_scale
     if scale < NARROW:
         k, scale = k * scale, 1.0
@@ -225,6 +227,9 @@ def _save(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, Tensor]) -> N
 
 def _differentiate(ctx: Any, grad: Tensor, _: Tensor) -> tuple[Tensor | None, ...]:
     q, k, v, rel_height, rel_width, out, lse = ctx.saved_tensors
+    if torch.is_grad_enabled():  # this pass will be differentiated
+        found = differentiable(grad, (q, k, v, rel_height, rel_width), ctx.numbers)
+        return (*found, *[None] * len(ctx.numbers))
     dq, dk, dv, *tables = _backward(grad, q, k, v, rel_height, rel_width, out, lse, *ctx.numbers)
     return (dq, dk, dv, *(tables if rel_height is not None else (None, None)), *[None] * len(ctx.numbers))
 

@@ -5,7 +5,7 @@ from typing import TypeVar
 from timm.layers.halo_attn import HaloAttn
 from torch import Tensor, nn
 
-from halobench.attention import AUTO, AUTO_ELSEWHERE, find, halo_attention
+from halobench.attention import halo_attention, load
 from halobench.problem import Problem
 
 AS_PUBLISHED = "original"
@@ -53,9 +53,8 @@ def use(model: Network, implementation: str) -> Network:
         ValueError: a model without such layers.
         KeyError: an unknown implementation; the message lists the known.
     """
-    for name in (*AUTO.values(), AUTO_ELSEWHERE) if implementation == "auto" else (implementation,):
-        if name != AS_PUBLISHED:
-            find(name)  # now: the first forward pass may be one that is traced
+    if implementation != AS_PUBLISHED:
+        load(implementation)
     layers = [layer for layer in model.modules() if isinstance(layer, HaloAttn)]
     if not layers:
         raise ValueError(f"{type(model).__name__} has no halo attention of timm inside")
