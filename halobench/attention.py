@@ -1,5 +1,6 @@
 """The contract of an attention implementation, the registry of them, and the public call."""
 
+import re
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -15,6 +16,8 @@ from halobench.registry import Registry
 GROUP = "halobench.kernels"  # entry points of this group are implementations
 AUTO = {"cpu": "haloed_chunked"}  # the best of ours on a device; elsewhere:
 AUTO_ELSEWHERE = "sdpa_blocked"
+NAME = re.compile(r"\w+")  # it is a part of a case's id
+RESERVED = ("auto", "all", "original", "forward", "forward_backward", "inference", "training")
 
 Position = tuple[Tensor, Tensor] | None  # tables of relative height and width: offset d_rel
 Attend = Callable[[Tensor, Tensor, Tensor, Position, Problem], Tensor]
@@ -79,6 +82,8 @@ def attention(  # noqa: PLR0913  one keyword a field of the contract
 ) -> Callable[[Attend], Attend]:
     """Register a function of queries, keys, values (axes `b h y x d`), position tables and the problem."""
 
+    if not NAME.fullmatch(name) or name in RESERVED:
+        raise ValueError(f"an implementation's name is letters, digits and _, and none of ours: not {name!r}")
     module = str(sys._getframe(1).f_globals["__name__"])  # the function may be another module's
 
     def register(attend: Attend) -> Attend:

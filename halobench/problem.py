@@ -55,8 +55,10 @@ class Problem:
         for name, allowed in CHOICES.items():
             if getattr(self, name) not in allowed:
                 raise ValueError(f"{name} must be one of {', '.join(allowed)}, not {getattr(self, name)!r}")
-        if self.scale == self.dim_qk**-0.5:
-            object.__setattr__(self, "scale", None)  # or one problem would have two names
+        scale = _finite("scale", self.scale)
+        default = scale is None or scale == self.dim_qk**-0.5  # or one problem would have two names
+        object.__setattr__(self, "scale", None if default else scale)
+        object.__setattr__(self, "position_scale", _finite("position_scale", self.position_scale))
         if self.block % self.stride:
             raise ValueError(f"stride {self.stride} does not divide block {self.block}")
         if self.position == "split" and self.dim_qk % 2:
@@ -179,6 +181,10 @@ class AttentionCase:
 
     workload = "attention"
 
+    def __post_init__(self) -> None:
+        if self.device != "cpu":
+            object.__setattr__(self, "threads", 1)  # they are those of the host, and no part of the id
+
     @property
     def dtype(self) -> str:
         """Of the problem."""
@@ -203,8 +209,8 @@ class AttentionCase:
             f"b{p.block}h{p.halo}" + (f"s{p.stride}" if p.stride > 1 else ""),
             p.border,
             p.position + ("" if p.offset == "exact" else f"-{p.offset}"),
-            "" if p.scale is None else f"scale={p.scale:g}",
-            "" if p.position_scale == 1 else f"position_scale={p.position_scale:g}",
+            "" if p.scale is None else f"scale={_shortest(p.scale)}",
+            "" if p.position_scale == 1 else f"position_scale={_shortest(p.position_scale)}",
             "" if self.layout == "bhyxd" else self.layout,
             p.dtype,
             _where(self.device, self.threads),
@@ -239,6 +245,8 @@ class ModelCase:
         return dict(vars(self))
 
     def __post_init__(self) -> None:
+        if self.device != "cpu":
+            object.__setattr__(self, "threads", 1)
         for name in ("image_size", "batch"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} must be 1 or more, not {getattr(self, name)}")
@@ -261,6 +269,20 @@ class ModelCase:
 
 
 Case = AttentionCase | ModelCase
+
+
+def _finite(name: str, value: float | None) -> float | None:
+    """The number, of the two zeros the positive one."""
+    if value is None:
+        return None
+    if not math.isfinite(value):
+        raise ValueError(f"{name} must be a finite number, not {value}")
+    return value + 0.0
+
+
+def _shortest(value: float) -> str:
+    """The shortest text that is read back as this number."""
+    return short if float(short := f"{value:g}") == value else repr(float(value))
 
 
 def _where(device: str, threads: int) -> str:

@@ -53,7 +53,8 @@ def _possible(combinations: Iterable[Callable[[], Case]]) -> Plan:
         except ValueError as impossible:
             left_out[str(impossible)] = left_out.get(str(impossible), 0) + 1
             continue
-        cases.setdefault(case.id, case)
+        if cases.setdefault(case.id, case) != case:
+            raise ValueError(f"two different cases have the id {case.id}")
     if left_out and not cases:
         raise ValueError(next(iter(left_out)))
     return Plan(list(cases.values()), left_out)

@@ -1,13 +1,21 @@
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from halobench.attention import RESERVED, attention
 from halobench.case_id import EXAMPLES, parse
 from halobench.problem import CHOICES, LAYOUTS, MODES, AttentionCase, ModelCase, Problem
 
 count = st.integers(1, 99)
-places = st.sampled_from(
-    [{"device": "cpu", "threads": 1}, {"device": "cpu", "threads": 16}, {"device": "cuda"}]
+finite = st.floats(allow_nan=False, allow_infinity=False)
+places = st.fixed_dictionaries(
+    {
+        "device": st.sampled_from(["cpu", "cuda"]),
+        "threads": st.integers(1, 64),
+        "allocator": st.sampled_from(["steady", "pooled", "fresh", "unstated", "jemalloc"]),
+    }
 )
 chosen = {name: st.sampled_from(allowed) for name, allowed in CHOICES.items()}
 problems = st.builds(
@@ -17,18 +25,61 @@ problems = st.builds(
     st.integers(1, 3),
     st.fixed_dictionaries(
         dict.fromkeys(("batch", "heads", "height", "width", "halo", "dim_v"), count)
-        | {"scale": st.sampled_from([None, 1.0, 0.3]), "position_scale": st.sampled_from([1.0, 0.25, 1e-3])}
+        | {"scale": st.none() | finite, "position_scale": st.just(1.0) | finite}
         | chosen
     ),
 )
 
 
-@given(problem=problems, layout=st.sampled_from(LAYOUTS), place=places)
-def test_an_attention_case_is_read_back_from_its_id(problem, layout, place):
-    case = AttentionCase(
-        implementation="haloed_blocked", direction="forward_backward", problem=problem, layout=layout, **place
-    )
+directions = st.sampled_from(["forward", "forward_backward"])
+names = st.from_regex(r"[A-Za-zäµ0-9_]+", fullmatch=True).filter(lambda name: name not in RESERVED)
+attention_cases = st.builds(
+    lambda place, **asked: AttentionCase(**asked, **place),
+    places,
+    implementation=names,
+    direction=directions,
+    problem=problems,
+    layout=st.sampled_from(LAYOUTS),
+)
+
+
+@given(attention_cases)
+def test_an_attention_case_is_read_back_from_its_id(case):
     assert parse(case.id) == case
+
+
+@given(attention_cases, st.data())
+def test_two_cases_that_differ_in_anything_have_two_ids(case, data):
+    name = data.draw(st.sampled_from(["scale", "position_scale"]))
+    other = replace(case, problem=replace(case.problem, **{name: data.draw(finite)}))
+    assert (other.id == case.id) == (other == case)
+
+
+@pytest.mark.parametrize(("one", "other"), [(0.1234567, 0.12345671), (1 / 3, 0.333333)])
+def test_scales_that_differ_in_a_late_digit_have_two_ids(one, other):
+    first, second = (
+        AttentionCase(
+            implementation="haloed_blocked",
+            direction="forward",
+            problem=Problem(height=4, width=4, block=2, halo=1, scale=scale),
+        )
+        for scale in (one, other)
+    )
+    assert first.id != second.id
+    assert [parse(case.id).problem.scale for case in (first, second)] == [one, other]
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), -float("inf")])
+@pytest.mark.parametrize("name", ["scale", "position_scale"])
+def test_a_scale_is_finite(name, value):
+    with pytest.raises(ValueError, match=f"{name} must be a finite number, not {value}"):
+        Problem(height=4, width=4, block=2, halo=1, **{name: value})
+
+
+@pytest.mark.parametrize("name", ["a/b", "two words", "", "auto", "all", "original", "forward", "training"])
+def test_a_name_that_would_spoil_an_id_is_refused_where_it_is_registered(name):
+    with pytest.raises(ValueError, match="an implementation's name is letters, digits and _"):
+        attention(name)
 
 
 @given(
