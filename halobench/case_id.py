@@ -18,8 +18,8 @@ MODEL = re.compile(
     r"/(?P<batch>\d+)x(?P<image_size>\d+)px(/(?P<mode>compiled))?(/(?P<layout>channels_last))?" + WHERE
 )
 REAL = ("scale", "position_scale")
-WORDS = ("implementation", "model", "direction", "border", "position", "offset", "layout", "mode", "dtype")
-WORDS += ("device", "allocator")  # all others are whole numbers
+WORDS = {"implementation", "model", "direction", "border", "position", "offset", "layout", "mode", "dtype"}
+WORDS |= {"device", "allocator"}  # all others are whole numbers
 EXAMPLES = (
     "haloed_blocked/forward/2x4x64x64d16/b8h3/mask/split/float32/cpu2",
     "timm/halonet26t/original/inference/1x256px/float32/cpu2",

@@ -2,6 +2,7 @@
 
 import copy
 import pickle
+from dataclasses import replace
 
 import pytest
 import timm
@@ -10,7 +11,13 @@ from networks import CLASSES, images, largest_difference, network, output_and_gr
 from safetensors.torch import save_file
 from timm.layers.halo_attn import HaloAttn
 
+from halobench.attention import ATTENTIONS, Attention
 from halobench.models import create, use, zoo
+from halobench.models.swap import UsedHaloAttn
+from halobench.prepare import Settings
+from halobench.problem import ModelCase
+from halobench.run import measure
+from halobench.stats import Stop
 
 
 @pytest.mark.parametrize("name", zoo.TIMM_HALO)
@@ -126,3 +133,50 @@ def test_under_autocast_the_tables_follow_the_queries(dtype):
         out = use(layer, "haloed_blocked")(x)
     assert out.dtype == dtype
     torch.testing.assert_close(out.float(), expected, rtol=0.05, atol=0.05)
+
+
+def zeros(q, k, v, position, problem):
+    return 0 * ATTENTIONS["naive_global"].attend(q, k, v, position, problem)
+
+
+def without_halo(q, k, v, position, problem):
+    tables = tuple(table[: 2 * problem.block - 1] for table in position)
+    return ATTENTIONS["naive_global"].attend(q, k, v, tables, replace(problem, halo=0))
+
+
+def without_gradient(q, k, v, position, problem):
+    return ATTENTIONS["naive_global"].attend(q, k.detach(), v, position, problem)
+
+
+@pytest.mark.parametrize(
+    ("attend", "said"),
+    [
+        (zeros, "the output is off by"),
+        (without_halo, "the output is off by"),
+        (without_gradient, "the gradient of the map is off by"),
+    ],
+)
+def test_verify_finds_what_a_fresh_network_does_not_show(monkeypatch, attend, said):
+    monkeypatch.setitem(ATTENTIONS._entries, "mine", Attention("mine", attend))
+    model = timm.create_model("halonet26t").eval()
+    with pytest.raises(ValueError, match=rf"mine is wrong in stages\.2\.1\.self_attn: {said}"):
+        use(model, "mine", verify=True)
+    assert all(type(layer) is not UsedHaloAttn for layer in model.modules())
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+@pytest.mark.parametrize("name", ["halonet26t", "halonet50ts"])
+def test_verify_lets_pass_what_is_right_and_changes_no_weight(name, dtype):
+    model = timm.create_model(name).to(dtype)
+    before = {key: tensor.clone() for key, tensor in model.state_dict().items()}
+    assert use(model, "auto", verify=True) is model
+    assert all(torch.equal(tensor, before[key]) for key, tensor in model.state_dict().items())
+
+
+@pytest.mark.parametrize("network", ["timm/halonet26t", "halonet_h0"])
+@pytest.mark.parametrize("direction", ["inference", "training"])
+def test_a_sweep_finds_an_attention_that_gives_zeros_inside_a_network(monkeypatch, network, direction):
+    monkeypatch.setitem(ATTENTIONS._entries, "mine", Attention("mine", zeros))
+    case = ModelCase(model=network, implementation="mine", direction=direction, image_size=256, batch=1)
+    record = measure(case, Settings(stop=Stop(seconds=0.01, min_samples=1)))
+    assert (record.status, record.reason[:6]) == ("wrong", "logits")

@@ -1,7 +1,10 @@
 """timm's halo attention with any implementation inside: the same weights, the same outputs."""
 
+import copy
+import math
 from typing import TypeVar
 
+import torch
 from timm.layers.halo_attn import HaloAttn
 from torch import Tensor, nn
 
@@ -9,6 +12,7 @@ from halobench.attention import halo_attention, load
 from halobench.problem import Problem
 
 AS_PUBLISHED = "original"
+SLACK, LEAST = 3, 4  # times the error of timm's own in the same dtype, and epsilons: as `halobench check`
 
 Network = TypeVar("Network", bound=nn.Module)
 
@@ -40,7 +44,7 @@ class UsedHaloAttn(HaloAttn):
         return maps
 
 
-def use(model: Network, implementation: str) -> Network:
+def use(model: Network, implementation: str, *, verify: bool = False) -> Network:
     """Replace the attention inside timm's halo layers, in place, and return the model.
 
     Weights, parameter names and outputs stay as they are; lambda and BoT layers are left alone.
@@ -48,24 +52,70 @@ def use(model: Network, implementation: str) -> Network:
     Args:
         model: any network with layers of timm's `HaloAttn`.
         implementation: a name of `halobench list`, `auto`, or `original` for timm's own again.
+        verify: compare each layer with timm's own first, on random maps and weights: outputs and gradients.
+            A fresh network shows nothing, since timm begins each residual branch with a gain of zero.
 
     Raises:
-        ValueError: a model without such layers.
+        ValueError: a model without such layers, or a layer that is not right; the model stays as it was.
         KeyError: an unknown implementation; the message lists the known.
     """
     if implementation != AS_PUBLISHED:
         load(implementation)
-    layers = [layer for layer in model.modules() if isinstance(layer, HaloAttn)]
+    layers = {name: layer for name, layer in model.named_modules() if isinstance(layer, HaloAttn)}
     if not layers:
         raise ValueError(f"{type(model).__name__} has no halo attention of timm inside")
-    for layer in layers:
-        if implementation == AS_PUBLISHED:
-            layer.__class__ = HaloAttn
-            vars(layer).pop("implementation", None)
-        else:
-            layer.__class__ = UsedHaloAttn
-            vars(layer)["implementation"] = implementation
+    if verify and implementation != AS_PUBLISHED:
+        for name, layer in layers.items():
+            _must_be_right(layer, implementation, name)
+    for layer in layers.values():
+        _attend_by(layer, implementation)
     return model
+
+
+def _attend_by(layer: HaloAttn, implementation: str) -> None:
+    if implementation == AS_PUBLISHED:
+        layer.__class__ = HaloAttn
+        vars(layer).pop("implementation", None)
+    else:
+        layer.__class__ = UsedHaloAttn
+        vars(layer)["implementation"] = implementation
+
+
+def _must_be_right(layer: HaloAttn, implementation: str, name: str) -> None:
+    """ValueError where a copy of a layer with random weights is not what timm's own is."""
+    own, used = copy.deepcopy(layer), copy.deepcopy(layer)
+    _attend_by(own, AS_PUBLISHED)
+    _attend_by(used, implementation)
+    generator = torch.Generator().manual_seed(0)
+    for mine, theirs in zip(used.parameters(), own.parameters(), strict=True):
+        drawn = torch.randn(mine.shape, generator=generator) * math.prod(mine.shape[1:]) ** -0.5
+        mine.data.copy_(drawn)
+        theirs.data.copy_(drawn)
+    like = next(own.parameters())
+    shape = 2, layer.q.in_channels, 2 * layer.block_size, 3 * layer.block_size
+    x = torch.randn(shape, generator=generator).to(like)
+    rounded, found = _results(own, x), _results(used, x)
+    for result, exact in _results(own.double(), x.double()).items():
+        both = found[result], rounded[result]
+        off, noise = (float((each.double() - exact).norm() / exact.norm()) for each in both)
+        allowed = SLACK * noise + LEAST * torch.finfo(like.dtype).eps
+        if not off <= allowed:
+            raise ValueError(
+                f"{implementation} is wrong in {name or 'the layer'}: {result} is off by {off:.2e}, "
+                f"allowed {allowed:.2e}"
+            )
+
+
+def _results(layer: HaloAttn, x: Tensor) -> dict[str, Tensor]:
+    """The output, and the gradients of the map and of the parameters by their names."""
+    x = x.detach().requires_grad_()
+    parameters = dict(layer.named_parameters())
+    with torch.enable_grad():
+        out = layer(x)
+        slopes = torch.linspace(-1, 1, out.numel(), dtype=out.dtype, device=out.device).view_as(out)
+        gradients = torch.autograd.grad(out, [x, *parameters.values()], slopes, materialize_grads=True)
+    names = ["the output", *(f"the gradient of {name}" for name in ("the map", *parameters))]
+    return dict(zip(names, [out.detach(), *gradients], strict=True))
 
 
 def problem(layer: HaloAttn, x: Tensor) -> Problem:
