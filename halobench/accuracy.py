@@ -45,7 +45,7 @@ def load(network: nn.Module, name: str, weights: str) -> None:
     Args:
         network: of this name in the zoo.
         name: as `halobench list` has it.
-        weights: `hub`, for timm's; or a file, safetensors or pickled: a state dict, or a dict with one as
+        weights: `hub`, for timm's, of the tag in the name or of the default one; or a file, safetensors or pickled: a state dict, or a dict with one as
             `state_dict_ema`, `model_ema`, `state_dict` or `model`, the first of these.
 
     Raises:
@@ -61,13 +61,22 @@ def load(network: nn.Module, name: str, weights: str) -> None:
         raise ValueError(f"weights: {weights} does not fit {name}: {' '.join(lines)}") from error
 
 
-def _from_hub(name: str) -> dict[str, Any]:
-    published = name.removeprefix(TIMM)
-    config = timm.get_pretrained_cfg(published) if name.startswith(TIMM) else None
+def on_hub(name: str) -> str:
+    """The whole name of the weights that the hub has of a network: timm's default tag where it has none.
+
+    Raises:
+        ValueError: it has none.
+    """
+    config = timm.get_pretrained_cfg(name.removeprefix(TIMM)) if name.startswith(TIMM) else None
     if config is None or not config.hf_hub_id:
         raise ValueError(f"weights: the hub has none of {name}; give a file")
+    return name if "." in name or not config.tag else f"{name}.{config.tag}"
+
+
+def _from_hub(name: str) -> dict[str, Any]:
+    weights = on_hub(name).removeprefix(TIMM)
     # Without an address timm takes them from the hub alone, and from there nothing but weights is unpickled.
-    return timm.create_model(published, pretrained=True, pretrained_cfg_overlay={"url": ""}).state_dict()
+    return timm.create_model(weights, pretrained=True, pretrained_cfg_overlay={"url": ""}).state_dict()
 
 
 def _from_file(path: Path) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from rich.progress import track
 from rich.table import Column, Table
 from scipy.stats import binomtest
 from timm.data.config import resolve_data_config
+from torch import nn
 from torch.utils.data import DataLoader, Subset
 
 from halobench import accuracy, prepare_model, text
@@ -38,7 +39,7 @@ class Settings:
 
     model: str
     implementation: str
-    weights: str
+    weights: str  # the name of a file, or of the hub's weights with their tag
     sha256: str  # of their names and tensors
     dtype: str
     device: str
@@ -80,7 +81,7 @@ def show(  # noqa: PLR0913  an option is an argument
     place = usable(device or devices()[0])
     case = _case(zoo.find(model), implementation, image_size, batch=batch, dtype=dtype, device=place)
     network = zoo.create(model, case.implementation)
-    preprocessing = resolve_data_config({"input_size": (3, case.image_size, case.image_size)}, model=network)
+    preprocessing = _preprocessing(network, case.image_size)
     dataset = accuracy.folder(data, preprocessing)
     classes = getattr(network, "num_classes", CLASSES)
     images = accuracy.labelled(dataset, classes)
@@ -88,7 +89,7 @@ def show(  # noqa: PLR0913  an option is an argument
     settings = Settings(
         model=model,
         implementation=case.implementation,
-        weights=Path(weights).name,
+        weights=accuracy.on_hub(model) if weights == accuracy.HUB else Path(weights).name,
         sha256=accuracy.digest(network),
         dtype=dtype,
         device=place,
@@ -126,6 +127,16 @@ def _case(model: zoo.Model, implementation: str | None, image_size: int | None, 
     if reason := prepare_model.unsupported(case):
         raise ValueError(reason)
     return case
+
+
+def _preprocessing(network: nn.Module, image_size: int) -> dict[str, Any]:
+    """As timm has it; at the image size with which a network is tested, as timm tests it there."""
+    tested = getattr(network, "pretrained_cfg", {}).get("test_input_size")
+    return resolve_data_config(
+        {"input_size": (3, image_size, image_size)},
+        model=network,
+        use_test_size=tested is not None and tested[-1] == image_size,
+    )
 
 
 def stored(path: Path, settings: Settings, images: list[tuple[str, int]]) -> list[Row]:
@@ -168,7 +179,7 @@ def _watched(parts: Iterator[list[Row]], total: int, screen: Console) -> Iterato
 
 
 def _print(settings: Settings, rows: list[Row], classes: int, screen: Console) -> None:
-    known, source = _published(settings.model, settings.preprocessing["input_size"][-1])
+    known, source = _published(settings)
     names = "right", "accuracy", "95 % interval", "published"
     table = Table("", *(Column(name, justify="right") for name in names))
     table.add_row("top-1", *_cells(rows, 1), text.percent(known) + (" [1]" if source else ""))
@@ -186,9 +197,14 @@ def _cells(rows: list[Row], places: int) -> list[str]:
     return [f"{right} of {len(rows)}", text.percent(right / len(rows)), interval]
 
 
-def _published(model: str, image_size: int) -> tuple[float | None, str]:
-    """Top-1 that others found with such images; of which training, and where that is written."""
-    row = best(model, image_size)
+def _published(settings: Settings) -> tuple[float | None, str]:
+    """Top-1 that others found with such images; with which weights, and where that is written.
+
+    With weights of the hub it is that of these weights alone. What a file holds is not known.
+    """
+    hub = settings.weights.startswith(zoo.TIMM)
+    row = best(settings.weights if hub else settings.model, settings.preprocessing["input_size"][-1])
     if row is None:
         return None, ""
-    return row["top1"], cited(f"{row['label']}: {row['source']}", row["verified"])
+    cite = cited(f"{row['label']}: {row['source']}", row["verified"])
+    return row["top1"], cite if hub else f"{cite}; {settings.weights} may hold other weights"

@@ -2,6 +2,7 @@
 
 import inspect
 import sys
+from typing import Any
 
 from rich.table import Table
 from rich.text import Text
@@ -49,8 +50,12 @@ def _about(function: object) -> str:
 def _model(name: str) -> str:
     model, row = zoo.find(name), best(name)
     inside = "halo attention inside" if model.halo else "no halo attention"
-    published = cited(f", top-1 {text.percent(row['top1'])}", row["verified"]) if row else ""
+    published = _accuracy(row) if row else ""
     return f"{model.image_size} px, {inside}{published}"
+
+
+def _accuracy(row: dict[str, Any]) -> str:
+    return cited(f", top-1 {text.percent(row['top1'])} with {row['label']}", row["verified"])
 
 
 def _metric(name: str) -> str:

@@ -14,18 +14,30 @@ from halobench.files import must_be_new
 from halobench.models import counters, zoo
 from halobench.models.zoo import Model
 from halobench.progress import console
-from halobench.published import best, cited, published
+from halobench.published import best, cited, published, tag
 
 COLUMNS = ["model", "params", "params_published", "flop", "flop_torch", "flop_fvcore", "flop_slots"]
 COLUMNS += ["flop_normalisation", "flop_unknown", "activations", "image_size", "halo", "top1", "verified"]
-COLUMNS += ["source", "differ", "reason"]
+COLUMNS += ["label", "source", "differ", "reason"]
 COUNTS = [name for name in COLUMNS if name.startswith(("params", "flop", "activations"))]
-HEADER = "params", "published", "ours", "torch", "fvcore", "differ by", "activations", "px", "top-1"
+HEADER = (
+    "params",
+    "published",
+    "ours",
+    "torch",
+    "fvcore",
+    "differ by",
+    "activations",
+    "px",
+    "weights",
+    "top-1",
+)
 LEGEND = """GFLOP by three counters, a multiply-add is 2. None sees activations, softmax, sums or moved data.
 ours: convolutions and products; of halo attention the pairs of query and key inside the map
 torch: the same, of attention all that is computed; fvcore, times two: normalisation and pooling too
 differ by, where that is more than 1 %: s slots outside the map or not asked for (torch, fvcore),
-n normalisation and pooling (fvcore), u products that only one of torch and fvcore knows"""
+n normalisation and pooling (fvcore), u products that only one of torch and fvcore knows
+weights: timm's tag of those that reached the top-1"""
 
 Row = dict[str, Any]
 
@@ -52,11 +64,11 @@ def show(names: Sequence[str] | None, csv: Path | None) -> int:
 
 def _row(model: Model) -> Row:
     """Of one image at the size it was published for, one inference."""
-    row = best(model.name)
+    row = best(model.name, model.image_size)
     known: Row = {"model": model.name, "image_size": model.image_size, "halo": model.halo}
     known["params_published"] = _params(model.name)
     if row is not None:
-        known |= {name: row[name] for name in ("top1", "verified", "source")}
+        known |= {name: row[name] for name in ("top1", "verified", "label", "source")}
     try:
         found = counters.counts(model)
     except (AssertionError, RuntimeError) as error:
@@ -108,4 +120,5 @@ def _costs(row: Row) -> list[str]:
 
 def _facts(row: Row, sources: list[str]) -> list[str]:
     mark = "" if pd.isna(row["source"]) else f" [{sources.index(cited(row['source'], row['verified'])) + 1}]"
-    return [str(row["image_size"]), text.percent(row["top1"]) + mark]
+    weights = "" if pd.isna(row["label"]) else tag(row["label"])
+    return [str(row["image_size"]), weights or text.NOTHING, text.percent(row["top1"]) + mark]

@@ -24,6 +24,16 @@ def published() -> pd.DataFrame:
 
 
 @cache
+def timm_accuracy() -> pd.DataFrame:
+    """What timm found with each of its weights: `model label image_size top1 source`.
+
+    `label` is the whole name of the weights, `NAME.TAG`; `top1` a fraction of ImageNet-1k's validation
+    images. Only models related to those listed here are in it.
+    """
+    return _read("timm_accuracy.csv")
+
+
+@cache
 def paper_speeds() -> pd.DataFrame:
     """Tables 4 to 6 of the HaloNet paper, measured on TPUv3: how much slower than a model beside it each is.
 
@@ -54,10 +64,11 @@ def timm_throughput() -> pd.DataFrame:
 def best(model: str, image_size: float | None = None) -> dict[str, Any] | None:
     """The row of a model's published accuracy, the first verified one if any; None where there is none.
 
-    With an image size only what was published for images of that size.
+    An accuracy is that of some weights: `label` says which. Of a name with a tag (`timm/resnet50.a1_in1k`)
+    only what was published of those weights, and with an image size only what was for images of that size.
     """
-    table = published()
-    rows = table[(table["model"] == model) & table["top1"].notna()]
+    rows = _of_weights(model) if "." in model else published()[published()["model"] == model]
+    rows = rows[rows["top1"].notna()]
     if image_size is not None:
         rows = rows[rows["image_size"] == image_size]
     rows = rows.sort_values("verified", ascending=False, kind="stable")
@@ -68,6 +79,16 @@ def top1(model: str, image_size: float | None = None) -> float | None:
     """The accuracy of `best`."""
     row = best(model, image_size)
     return None if row is None else float(row["top1"])
+
+
+def _of_weights(model: str) -> pd.DataFrame:
+    table = timm_accuracy()
+    return table["timm/" + table["label"] == model].assign(verified=True)
+
+
+def tag(label: str) -> str:
+    """Of the label of a row, the tag of timm's weights; empty where it names none."""
+    return label.partition(".")[2] if " " not in label else ""
 
 
 def cited(words: str, verified: bool) -> str:

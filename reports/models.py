@@ -3,7 +3,7 @@
 import pandas as pd
 
 from halobench import text
-from halobench.published import published
+from halobench.published import best, published, tag
 from halobench.report import report
 
 from ._accuracy import more_data
@@ -30,8 +30,8 @@ def models(frame: pd.DataFrame) -> str:
     ]
     return (
         "Times are medians with their 95 % interval, peak memory is beyond the inputs, operations are the "
-        "useful ones of the batch, a multiply-add is 2. Top-1 is the published accuracy on ImageNet-1k, "
-        f"{SECOND_HAND} where that is second hand, {MORE} after training on ImageNet-21k.\n\n"
+        "useful ones of the batch, a multiply-add is 2. Top-1 is the published accuracy on ImageNet-1k, with the "
+        f"tag of timm's weights that reached it, {SECOND_HAND} where that is second hand, {MORE} after training on ImageNet-21k.\n\n"
         + table([*WORDS, *more, *HEADER], lines, words=len(WORDS) + len(more))
     )
 
@@ -45,8 +45,14 @@ def _numbers(row: Row) -> list[str]:
         text.bytes_(row["peak_bytes"]),
         text.flop(row["flop"]),
         text.count(row["params"]),
-        text.percent(row["top1"]) + _marks(row["model"], row["top1"]),
+        _accuracy(row["model"], row["image_size"], row["top1"]),
     ]
+
+
+def _accuracy(model: str, image_size: float, top1: float) -> str:
+    known = best(model, image_size) or {"label": ""}
+    weights = f" {tag(known['label'])}" if tag(known["label"]) else ""
+    return text.percent(top1) + weights + _marks(model, top1)
 
 
 def _marks(model: str, top1: float) -> str:

@@ -12,7 +12,7 @@ from safetensors.torch import save_file
 from timm.data.config import resolve_data_config
 from timm.data.transforms_factory import create_transform
 
-from halobench import accuracy_table
+from halobench import accuracy, accuracy_table
 from halobench.models import zoo
 
 # Label, prediction, rank. Of a red image the logits of class 0 come first, by its weight, then of 3 and 4 by
@@ -86,11 +86,33 @@ def test_fractions_have_their_wilson_interval_and_what_is_published_beside_them(
     out = show()
     assert cells(out, "top-1") == ["3 of 10", "30.0%", "10.8% to 60.3%", "80.4% [1]"]
     assert cells(out, "top-5") == ["8 of 10", "80.0%", "49.0% to 94.3%", "-"]
-    assert out.splitlines()[-1] == "[1] resnet50.a1_in1k: timm aa4b5850 results/results-imagenet.csv"
+    cite = "[1] resnet50.a1_in1k: timm aa4b5850 results/results-imagenet.csv"
+    assert out.splitlines()[-1] == f"{cite}; right.safetensors may hold other weights"
+
+
+@pytest.mark.parametrize(
+    ("model", "weights", "top1"),
+    [
+        ("timm/tf_efficientnet_b1", "tf_efficientnet_b1.ns_jft_in1k", "81.4% [1]"),
+        ("timm/tf_efficientnet_b1.aa_in1k", "tf_efficientnet_b1.aa_in1k", "78.8% [1]"),
+    ],
+)
+def test_of_the_hub_the_figure_is_that_of_its_very_weights(network, show, monkeypatch, model, weights, top1):
+    monkeypatch.setattr(accuracy, "load", lambda *asked: None)
+    out = show(model, weights="hub", out=OUT)
+    assert cells(out, "top-1")[-1] == top1
+    assert out.splitlines()[-1] == f"[1] {weights}: timm aa4b5850 results/results-imagenet.csv"
+    assert settings()["weights"] == f"timm/{weights}"
+
+
+def test_weights_of_the_hub_that_nobody_published_a_figure_of_have_none(network, show, monkeypatch):
+    monkeypatch.setattr(accuracy, "load", lambda *asked: None)
+    out = show("timm/resnet50.a1_in1k", weights="hub", image_size=200)
+    assert cells(out, "top-1")[-1] == "-"
 
 
 def test_a_figure_that_nobody_read_in_its_source_says_so(network, show):
-    assert show("halonet_h0").splitlines()[-1].endswith("halonet/README.md (second hand, not verified)")
+    assert "halonet/README.md (second hand, not verified); " in show("halonet_h0").splitlines()[-1]
 
 
 def test_how_far_it_is_is_said_now_and_then(network, show, monkeypatch):
@@ -127,6 +149,13 @@ def test_preprocessing_is_timms_for_its_networks(network, show):
     used = settings()["preprocessing"]
     assert (used["input_size"], used["crop_pct"], used["mean"]) == ([3, 224, 224], 0.9, [0.5] * 3)
     assert "'interpolation': 'bilinear'" in out
+
+
+@pytest.mark.parametrize(("image_size", "crop"), [(176, 0.875), (224, 0.965)])
+def test_at_the_size_of_timms_own_tests_images_are_cut_as_there(network, show, image_size, crop):
+    network.pretrained_cfg = timm.get_pretrained_cfg("resnet50.tv2_in1k").to_dict()
+    show("timm/resnet50.tv2_in1k", image_size=image_size, out=OUT)
+    assert settings()["preprocessing"]["crop_pct"] == crop
 
 
 def test_preprocessing_of_the_papers_is_that_of_imagenet(network, show):

@@ -40,7 +40,8 @@ def test_nothing_of_what_is_said_gets_lost(listed):
 
 def test_a_published_accuracy_is_listed(listed):
     (line,) = (line for line in listed.splitlines() if line.startswith("halonet_h0 "))
-    assert "256 px, halo attention inside, top-1 77.9%" in line
+    assert "256 px, halo attention inside, top-1 77.9% with H0" in line
+    assert "top-1 78.8% with tf_efficientnet_b1.aa_in1k" in " ".join(listed.split())
 
 
 def test_what_was_left_out_is_listed_with_the_reason(tmp_path, monkeypatch, capsys):

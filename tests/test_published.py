@@ -3,7 +3,7 @@
 import pytest
 
 from halobench.models import zoo
-from halobench.published import paper_speeds, published, timm_throughput, top1
+from halobench.published import best, paper_speeds, published, tag, timm_accuracy, timm_throughput, top1
 
 UNPUBLISHED = {  # on ImageNet, the parameters of the backbones of detectors too
     f"resnet{depth}_{inside}" for depth in (50, 101) for inside in ("se", "local_b8", "local_b32")
@@ -20,6 +20,9 @@ UNPUBLISHED = {  # on ImageNet, the parameters of the backbones of detectors too
         pytest.param("halonet_h4_base128_512", 0.858, id="at its own image size"),
         pytest.param("timm/halonet_h1", None, id="never trained"),
         pytest.param("timm/nobodys", None, id="unknown"),
+        pytest.param("timm/tf_efficientnet_b1", 0.7884, id="of the weights that its label names"),
+        pytest.param("timm/tf_efficientnet_b1.ns_jft_in1k", 0.81388, id="of other weights"),
+        pytest.param("timm/tf_efficientnet_b1.nobodys", None, id="of unknown weights"),
     ],
 )
 def test_accuracy_of_a_model(model, accuracy):
@@ -57,6 +60,37 @@ def test_what_was_trained_on_more_data_says_so_twice():
 def test_accuracy_of_a_model_at_an_image_size():
     assert top1("timm/resnet50", 256) == 0.776
     assert top1("timm/resnet50", 128) is None
+
+
+def test_accuracy_of_weights_at_an_image_size():
+    assert top1("timm/resnet50.tv2_in1k", 176) == 0.79434
+    assert top1("timm/resnet50.tv2_in1k", 224) == 0.80846
+    assert top1("timm/resnet50.tv2_in1k", 200) is None
+
+
+def test_what_timm_found_is_the_same_in_both_tables():
+    ours = published()[published()["source"] == "timm aa4b5850 results/results-imagenet.csv"]
+    both = ours.merge(timm_accuracy(), on=["model", "label", "image_size"], how="left")
+    assert len(both) > 30
+    assert (both["top1_x"] == both["top1_y"]).all()
+
+
+def test_weights_are_of_their_model_once_a_size_and_have_a_tag():
+    table = timm_accuracy()
+    assert not table.duplicated(["label", "image_size"]).any()
+    assert ("timm/" + table["label"].str.partition(".")[0] == table["model"]).all()
+    assert table["label"].map(tag).str.len().gt(0).all()
+    assert table["top1"].between(0.6, 0.9).all()
+
+
+@pytest.mark.parametrize(
+    ("model", "known"),
+    [("timm/resnet50", "a1_in1k"), ("halonet_h0", ""), ("timm/vit_large_patch16_384", "")],
+)
+def test_a_label_names_a_tag_or_none(model, known):
+    row = best(model)
+    assert row is not None
+    assert tag(row["label"]) == known
 
 
 @pytest.mark.parametrize(
