@@ -45,8 +45,9 @@ def load(network: nn.Module, name: str, weights: str) -> None:
     Args:
         network: of this name in the zoo.
         name: as `halobench list` has it.
-        weights: `hub`, for timm's, of the tag in the name or of the default one; or a file, safetensors or pickled: a state dict, or a dict with one as
-            `state_dict_ema`, `model_ema`, `state_dict` or `model`, the first of these.
+        weights: `hub`, for timm's, of the tag in the name or of the default one; or a file, safetensors or
+            pickled: a state dict, or a dict with one as `state_dict_ema`, `model_ema`, `state_dict` or
+            `model`, the first of these.
 
     Raises:
         FileNotFoundError: there is no such file, or the hub can not be reached.

@@ -132,11 +132,10 @@ def _case(model: zoo.Model, implementation: str | None, image_size: int | None, 
 def _preprocessing(network: nn.Module, image_size: int) -> dict[str, Any]:
     """As timm has it; at the image size with which a network is tested, as timm tests it there."""
     tested = getattr(network, "pretrained_cfg", {}).get("test_input_size")
-    return resolve_data_config(
-        {"input_size": (3, image_size, image_size)},
-        model=network,
-        use_test_size=tested is not None and tested[-1] == image_size,
-    )
+    as_tested = tested is not None and tested[-1] == image_size
+    size = {"input_size": (3, image_size, image_size)}
+    found: dict[str, Any] = resolve_data_config(size, model=network, use_test_size=as_tested)
+    return found
 
 
 def stored(path: Path, settings: Settings, images: list[tuple[str, int]]) -> list[Row]:

@@ -1,6 +1,6 @@
 """The command `models`: what every network costs, counted from shapes, and what it is published to reach."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,24 +20,12 @@ COLUMNS = ["model", "params", "params_published", "flop", "flop_torch", "flop_fv
 COLUMNS += ["flop_normalisation", "flop_unknown", "activations", "image_size", "halo", "top1", "verified"]
 COLUMNS += ["label", "source", "differ", "reason"]
 COUNTS = [name for name in COLUMNS if name.startswith(("params", "flop", "activations"))]
-HEADER = (
-    "params",
-    "published",
-    "ours",
-    "torch",
-    "fvcore",
-    "differ by",
-    "activations",
-    "px",
-    "weights",
-    "top-1",
-)
+HEADER = "params", "published", "ours", "torch", "fvcore", "differ by", "activations", "px", "top-1"
 LEGEND = """GFLOP by three counters, a multiply-add is 2. None sees activations, softmax, sums or moved data.
 ours: convolutions and products; of halo attention the pairs of query and key inside the map
 torch: the same, of attention all that is computed; fvcore, times two: normalisation and pooling too
 differ by, where that is more than 1 %: s slots outside the map or not asked for (torch, fvcore),
-n normalisation and pooling (fvcore), u products that only one of torch and fvcore knows
-weights: timm's tag of those that reached the top-1"""
+n normalisation and pooling (fvcore), u products that only one of torch and fvcore knows"""
 
 Row = dict[str, Any]
 
@@ -55,8 +43,9 @@ def show(names: Sequence[str] | None, csv: Path | None) -> int:
     sources = _sources(table)
     screen.print(_table(table, sources))
     screen.print(LEGEND)
-    for number, source in enumerate(sources, start=1):
-        screen.print(f"[{number}] {source}", soft_wrap=True)
+    for number, (source, labels) in enumerate(sources.items(), start=1):
+        weights = ", ".join(filter(tag, labels))
+        screen.print(f"[{number}] {source}" + (f", with {weights}" if weights else ""), soft_wrap=True)
     for row in table.dropna(subset="reason").itertuples():
         screen.print(f"not counted: {row.model}, {row.reason}", soft_wrap=True)
     return 0
@@ -94,19 +83,22 @@ def _params(model: str) -> int | None:
     return None if rows.empty else int(rows["params"].iloc[0])
 
 
-def _sources(table: pd.DataFrame) -> list[str]:
-    """Each once; those that nobody read themselves say so."""
+def _sources(table: pd.DataFrame) -> dict[str, list[str]]:
+    """Each once, with the labels of its figures; those that nobody read themselves say so."""
+    sources: dict[str, list[str]] = {}
     told = table.dropna(subset="source")
-    return list(dict.fromkeys(map(cited, told["source"], told["verified"])))
+    for source, verified, label in zip(told["source"], told["verified"], told["label"], strict=True):
+        sources.setdefault(cited(source, verified), []).append(label)
+    return sources
 
 
-def _table(table: pd.DataFrame, sources: list[str]) -> Table:
+def _table(table: pd.DataFrame, sources: Iterable[str]) -> Table:
     shown = Table(title="one inference of one image", title_justify="left", box=box.SIMPLE_HEAD, padding=0)
     shown.add_column("model", no_wrap=True)
     for name in HEADER:
         shown.add_column(name, justify="right", no_wrap=True)
     for row in table.to_dict("records"):
-        shown.add_row(row["model"], *_costs(row), *_facts(row, sources))
+        shown.add_row(row["model"], *_costs(row), *_facts(row, list(sources)))
     return shown
 
 
@@ -120,5 +112,4 @@ def _costs(row: Row) -> list[str]:
 
 def _facts(row: Row, sources: list[str]) -> list[str]:
     mark = "" if pd.isna(row["source"]) else f" [{sources.index(cited(row['source'], row['verified'])) + 1}]"
-    weights = "" if pd.isna(row["label"]) else tag(row["label"])
-    return [str(row["image_size"]), weights or text.NOTHING, text.percent(row["top1"]) + mark]
+    return [str(row["image_size"]), text.percent(row["top1"]) + mark]

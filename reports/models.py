@@ -30,9 +30,9 @@ def models(frame: pd.DataFrame) -> str:
     ]
     return (
         "Times are medians with their 95 % interval, peak memory is beyond the inputs, operations are the "
-        "useful ones of the batch, a multiply-add is 2. Top-1 is the published accuracy on ImageNet-1k, with the "
-        f"tag of timm's weights that reached it, {SECOND_HAND} where that is second hand, {MORE} after training on ImageNet-21k.\n\n"
-        + table([*WORDS, *more, *HEADER], lines, words=len(WORDS) + len(more))
+        "useful ones of the batch, a multiply-add is 2. Top-1 is the published accuracy on ImageNet-1k, with "
+        f"the tag of timm's weights that reached it, {SECOND_HAND} where that is second hand, {MORE} after "
+        "training on ImageNet-21k.\n\n" + table([*WORDS, *more, *HEADER], lines, words=len(WORDS) + len(more))
     )
 
 

@@ -1,5 +1,6 @@
 import io
 import json
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -90,6 +91,13 @@ def test_fractions_have_their_wilson_interval_and_what_is_published_beside_them(
     assert out.splitlines()[-1] == f"{cite}; right.safetensors may hold other weights"
 
 
+@pytest.fixture
+def hub(monkeypatch, show):
+    """As if it had been asked for weights, whatever they are."""
+    monkeypatch.setattr(accuracy, "load", lambda *asked: None)
+    return partial(show, weights="hub", out=OUT)
+
+
 @pytest.mark.parametrize(
     ("model", "weights", "top1"),
     [
@@ -97,17 +105,15 @@ def test_fractions_have_their_wilson_interval_and_what_is_published_beside_them(
         ("timm/tf_efficientnet_b1.aa_in1k", "tf_efficientnet_b1.aa_in1k", "78.8% [1]"),
     ],
 )
-def test_of_the_hub_the_figure_is_that_of_its_very_weights(network, show, monkeypatch, model, weights, top1):
-    monkeypatch.setattr(accuracy, "load", lambda *asked: None)
-    out = show(model, weights="hub", out=OUT)
+def test_of_the_hub_the_figure_is_that_of_its_very_weights(network, hub, model, weights, top1):
+    out = hub(model)
     assert cells(out, "top-1")[-1] == top1
     assert out.splitlines()[-1] == f"[1] {weights}: timm aa4b5850 results/results-imagenet.csv"
     assert settings()["weights"] == f"timm/{weights}"
 
 
-def test_weights_of_the_hub_that_nobody_published_a_figure_of_have_none(network, show, monkeypatch):
-    monkeypatch.setattr(accuracy, "load", lambda *asked: None)
-    out = show("timm/resnet50.a1_in1k", weights="hub", image_size=200)
+def test_weights_of_the_hub_that_nobody_published_a_figure_of_have_none(network, hub):
+    out = hub("timm/resnet50.a1_in1k", image_size=200)
     assert cells(out, "top-1")[-1] == "-"
 
 
