@@ -37,7 +37,10 @@ from halobench.sweep import ORIGINAL
 T = TypeVar("T")
 
 AS_IT_IS = ("", ORIGINAL)  # cases with none of our implementations inside
-LATE = "torch.fx.experimental.symbolic_shapes"  # torch imports it at the first backward pass, for 0.4 s
+LATE = (  # torch imports them in 0.4 s at the first backward pass, and 1.2 s at the first call of an operator
+    "torch.fx.experimental.symbolic_shapes",
+    "torch._dynamo",
+)
 GRACE_S = 1.0  # that a child has to end after its result
 SPARE = 0.95  # of the free memory is what a child may take
 
@@ -66,7 +69,7 @@ def preload(modules: Iterable[str], wait_policy: str = openmp.DEFAULT) -> None:
     can not use it.
     """
     server = multiprocessing.get_context("forkserver")
-    server.set_forkserver_preload(["halobench.worker", LATE, *sorted(set(modules))])
+    server.set_forkserver_preload(["halobench.worker", *LATE, *sorted(set(modules))])
     with openmp.environment(wait_policy):
         forkserver.ensure_running()
 

@@ -4,7 +4,7 @@ from typing import NamedTuple
 import pytest
 import torch
 
-from halobench import tuning
+from halobench import prepare_model, tuning
 from halobench.attention import ATTENTIONS, Attention, runs_anywhere
 from halobench.clock import FakeClock
 from halobench.oracle import attend
@@ -212,3 +212,13 @@ def test_cases_of_one_problem_share_what_the_oracle_said(tmp_path, monkeypatch):
         replace(CASE, direction="forward_backward"), settings, (FakeClock([WARM_UP_S, 1.0]), None)
     )
     assert (first.status, again.status, len(known)) == ("ok", "ok", SETS)
+
+
+def test_what_a_network_may_be_off_by_is_that_of_its_worst_images(monkeypatch):
+    case = ModelCase(model="timm/resnet50", implementation="", direction="inference", image_size=64, batch=1)
+    exact = [torch.ones(1, 1000, dtype=torch.float64)] * prepare_model.SETS
+    rounded = [torch.full((1, 1000), 1 + error) for error in (2.0**-18, 2.0**-15, 2.0**-17)]
+    known = {torch.float64: exact, torch.float32: rounded}
+    monkeypatch.setattr(prepare_model, "_reference", lambda case, settings, dtype: known[dtype])
+    _, bound = prepare_model._known(case, Settings())
+    assert bound == pytest.approx(10 * 2.0**-15, rel=1e-2)
