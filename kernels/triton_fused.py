@@ -334,7 +334,8 @@ def _precision(dtype: str, target: str) -> str:
     """Of products in float32: three passes of TF32, or one where torch allows that much error."""
     if dtype != "float32" or not target.startswith("sm_"):  # AMD's have no three passes
         return "ieee"
-    return "tf32" if torch.backends.cuda.matmul.allow_tf32 else "tf32x3"
+    # However torch was told: to read `allow_tf32` after this was set is an error.
+    return "tf32" if torch.backends.cuda.matmul.fp32_precision == "tf32" else "tf32x3"
 
 
 def _wide(problem: Problem, *tensors: Tensor) -> bool:

@@ -1,5 +1,7 @@
 """Load the plug-ins, let peers warn, and make memory that nobody wrote to visible."""
 
+import os
+
 import pytest
 import torch
 
@@ -9,6 +11,10 @@ NATTEN = (  # it warns of how it calls torch, once a process
     "ignore:return_lse is deprecated:FutureWarning",
     "ignore:flex_attention called without torch.compile:UserWarning",
 )
+
+os.environ.setdefault(
+    "CUBLAS_WORKSPACE_CONFIG", ":4096:8"
+)  # or cuBLAS is not deterministic, and torch says so
 
 plugins.load_all(attention.GROUP)
 plugins.load_all(report.GROUP)

@@ -241,3 +241,28 @@ def test_without_a_gpu_it_says_what_it_needs():
     q = torch.zeros(1, 1, 4, 4, 8)
     with pytest.raises(ValueError, match="triton_fused can not do this: needs a GPU"):
         halo_attention(q, q, q, 4, 1, implementation="triton_fused")
+
+
+@pytest.fixture
+def told():
+    """What says how exact products are, as it was afterwards."""
+    matmul, every = torch.backends.cuda.matmul, torch.backends
+    before = matmul.fp32_precision, every.fp32_precision
+    yield {"its own": matmul, "of all": every}
+    matmul.fp32_precision, every.fp32_precision = before
+
+
+@pytest.mark.parametrize("which", ["its own", "of all"])
+def test_float32_is_as_exact_as_torch_is_told_to_be(told, which):
+    assert MODULE._precision("float32", "sm_90") == "tf32x3"
+    told[which].fp32_precision = "tf32"
+    assert MODULE._precision("float32", "sm_90") == "tf32"
+    assert MODULE._precision("float16", "sm_90") == MODULE._precision("float32", "gfx942") == "ieee"
+
+
+def test_the_older_way_to_allow_tf32_is_heard_too(told):
+    told["its own"].allow_tf32 = True
+    try:
+        assert MODULE._precision("float32", "sm_90") == "tf32"
+    finally:
+        told["its own"].allow_tf32 = False
