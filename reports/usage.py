@@ -31,13 +31,15 @@ def usage(frame: pd.DataFrame) -> str:
     if told.empty:
         return f"In none of {len(rows)} cases did the system or other processes have a tenth.\n"
     told = told.sort_values("system_share", ascending=False, kind="stable")
-    return EXPLAINED + table(HEADER, [_line(row, told) for row in told.to_dict("records")], words=2)
+    return EXPLAINED + table(HEADER, [_line(told.loc[[place]]) for place in told.index], words=2)
 
 
-def _line(row: Row, rows: pd.DataFrame) -> list[str]:
+def _line(alone: pd.DataFrame) -> list[str]:
+    """Of the one row of a frame."""
+    row: Row = alone.iloc[0].to_dict()
     return [
-        plain(row["implementation"] or row["model"]),
-        plain(said(row, asked(rows), usual=False)),
+        plain(row["implementation"]) or text.NOTHING,
+        plain(said(row, asked(alone), usual=False)),
         *(text.seconds(row[name]) for name in ("time_s", "user_s", "system_s")),
         text.percent(row["system_share"]),
         *(text.number(row[name]) for name in ("page_faults", "voluntary_switches", "involuntary_switches")),

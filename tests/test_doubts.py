@@ -1,4 +1,4 @@
-from cases import attention_record, frame_of
+from cases import attention_record, frame_of, model_record
 
 from halobench.doubts import doubts
 from halobench.metrics import with_metrics
@@ -46,4 +46,17 @@ def test_the_report_lists_what_is_in_doubt_the_largest_share_of_the_system_first
     assert [(row[0], *row[3:]) for row in cells] == [
         ("code_2", "100 ms", "100 ms", "50.0%", "866", "3", "0", "0"),
         ("code_1", "100 ms", "0 ns", "0.0%", "0", "0", "0", "0.9"),
+    ]
+
+
+def test_the_report_tells_problems_apart_beside_networks_which_have_other_axes():
+    small, large = (attention_record(height=size, width=size, usage=FAULTING) for size in (16, 32))
+    networks = model_record(usage=FAULTING), model_record("timm/resnet50", "", usage=FAULTING)
+    told = REPORTS["usage"](with_metrics(frame_of(small, large, *networks)))
+    rows = [[cell.strip() for cell in line.split("|")[1:3]] for line in told.splitlines()[4:]]
+    assert [(name, problem.split(", ")[:2]) for name, problem in rows] == [
+        ("haloed_blocked", ["16x16", "b8 h3"]),
+        ("haloed_blocked", ["32x32", "b8 h3"]),
+        ("haloed_blocked", ["halonet_h0", "128 px"]),
+        ("-", ["timm/resnet50", "128 px"]),
     ]
