@@ -13,7 +13,7 @@ from typing import Any
 import psutil
 import torch
 
-from halobench import allocator, openmp
+from halobench import allocator, openmp, ptxas
 
 PACKAGES = ("halobench", "torch", "triton", "timm", "torchvision", "numpy", "pandas", "scipy")
 KEY = (
@@ -110,4 +110,5 @@ def _gpu() -> dict[str, Any] | None:
         "multiprocessors": device.multi_processor_count,
         "capability": f"{device.major}.{device.minor}",
         "cuda": torch.version.cuda,
+        "ptxas": "" if torch.version.hip else ptxas.chosen(),
     }

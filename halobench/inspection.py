@@ -16,7 +16,7 @@ from math import prod
 from pathlib import Path
 from typing import Any
 
-from halobench import attention, plugins
+from halobench import attention, plugins, ptxas
 from halobench.attention import Build, find
 from halobench.problem import Problem
 
@@ -75,6 +75,8 @@ def _compiled(build: Build, constants: dict[str, Any], target: str) -> Any:
     from triton.backends.compiler import GPUTarget  # type: ignore[import-untyped]  # noqa: PLC0415
     from triton.compiler import ASTSource, compile  # type: ignore[import-untyped]  # noqa: PLC0415
 
+    if target.startswith("sm"):
+        ptxas.chosen()
     names = build.function.arg_names
     aligned = {(names.index(name),): [["tt.divisibility", 16]] for name in build.aligned}
     source = ASTSource(build.function, build.types, constants, aligned)

@@ -25,7 +25,7 @@ from typing import Any, TypeVar
 
 import psutil
 
-from halobench import allocator, attention, compile_cache, openmp, plugins
+from halobench import allocator, attention, compile_cache, openmp, plugins, ptxas
 from halobench.attention import find
 from halobench.prepare import Settings, workload
 from halobench.problem import Case
@@ -98,6 +98,8 @@ def _foresee(case: Case, settings: Settings, timeout: float) -> None:
 
 def _measured(case: Case, settings: Settings, modules: Iterable[str]) -> Record:
     """In the child, which imports what another distribution plugs in; clocks are bound already."""
+    if case.device == "cuda":
+        ptxas.chosen()  # before anything is compiled, whoever compiles it
     for module in modules:
         importlib.import_module(module)
     with compile_cache.own(settings.compiled) as keep:

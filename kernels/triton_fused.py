@@ -25,6 +25,7 @@ import triton.language as tl  # type: ignore[import-untyped]
 from torch import Tensor
 from torch.utils.flop_counter import register_flop_formula
 
+from halobench import ptxas
 from halobench.attention import Build, Position, attention
 from halobench.clock import CudaClock
 from halobench.problem import Problem
@@ -310,9 +311,10 @@ def _key(kernel: str, problem: Problem, device: str) -> tuple[str | int | float,
     """Of the map's size only how many programs it makes."""
     code = {"forward": halo_fwd, "backward": halo_bwd}[kernel].cache_key
     size = programs(problem, Config(FEWEST)).bit_length()
+    assembler = "" if torch.version.hip else ptxas.chosen()
     return (
-        device, triton.__version__, code, problem.dtype, problem.block, problem.halo, problem.stride,
-        problem.border, problem.position, problem.offset, problem.dim_qk, problem.dim_v,
+        device, triton.__version__, assembler, code, problem.dtype, problem.block, problem.halo,
+        problem.stride, problem.border, problem.position, problem.offset, problem.dim_qk, problem.dim_v,
         gcd(problem.heads, MOST_EACH), size,
     )  # fmt: skip
 
@@ -323,6 +325,7 @@ def _target(x: Tensor) -> str:
         return INTERPRETER
     if torch.version.hip:
         return str(torch.cuda.get_device_properties(x.device).gcnArchName).partition(":")[0]
+    ptxas.chosen()  # before the first launch
     return "sm_{}{}".format(*torch.cuda.get_device_capability(x.device))
 
 
