@@ -8,7 +8,7 @@ import pytest
 ROOT = Path(__file__).parent.parent
 LAYERS = [
     {"registry", "plugins", "problem", "clock", "text", "stats", "published", "files", "toolchain", "tuning"}
-    | {"allocator", "openmp", "compile_cache"},
+    | {"allocator", "openmp", "compile_cache", "ptxas"},
     {
         "attention",
         "record",
