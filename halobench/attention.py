@@ -4,6 +4,7 @@ import re
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import torch
@@ -19,6 +20,9 @@ AUTO_ELSEWHERE = "sdpa_blocked"
 NAME = re.compile(r"\w+")  # it is a part of a case's id
 RESERVED = ("auto", "all", "original", "forward", "forward_backward", "inference", "training")
 
+NAMES = ("q", "k", "v", "relative height", "relative width")
+
+Shape = tuple[int, ...]
 Position = tuple[Tensor, Tensor] | None  # tables of relative height and width: offset d_rel
 Attend = Callable[[Tensor, Tensor, Tensor, Position, Problem], Tensor]
 WhyNot = Callable[[Problem, str, str], str | None]  # problem, device, direction -> a reason, or None
@@ -165,26 +169,20 @@ def halo_attention(  # noqa: PLR0913  the public call: one keyword an option of 
         ValueError: shapes, dtypes or devices that do not fit, or a problem the implementation can not do.
         KeyError: an unknown implementation; the message lists the known.
     """
-    batch, heads, height, width, dim_qk = _axes("k", k)
-    dim_v = _axes("v", v)[-1]
-    problem = Problem(
-        batch=batch,
-        heads=heads,
-        height=height,
-        width=width,
-        dim_qk=dim_qk,
-        dim_v=dim_v,
-        block=block,
-        halo=halo,
-        stride=stride,
-        border=border,
-        position=_kind(position, dim_qk),
-        offset=offset,
-        scale=scale,
-        position_scale=position_scale,
-        dtype=str(q.dtype).removeprefix("torch."),
-    )
-    _must_fit(problem, q, k, v, position)
+    tables = () if position is None else (position[0].shape, position[1].shape)
+    options = block, halo, stride, border, offset, scale, position_scale
+    if torch.compiler.is_compiling():
+        problem = _asked(q.shape, k.shape, v.shape, tables, q.dtype, options)
+    else:
+        try:
+            problem = _asked_before(q.shape, k.shape, v.shape, tables, q.dtype, options)
+        except TypeError:  # an option, or a size that is not known yet, can not be looked up
+            problem = _asked(q.shape, k.shape, v.shape, tables, q.dtype, options)
+    for what, tensor in zip(NAMES, (q, k, v, *(position or ())), strict=False):
+        if tensor.dtype != q.dtype or tensor.device != q.device:
+            raise ValueError(
+                f"{what} must be {q.dtype} on {q.device} like q, not {tensor.dtype} on {tensor.device}"
+            )
     name = resolved(implementation, q.device.type)
     entry = find(name)
     learns = torch.is_grad_enabled() and any(x.requires_grad for x in (q, k, v, *(position or ())))
@@ -193,37 +191,50 @@ def halo_attention(  # noqa: PLR0913  the public call: one keyword an option of 
     return entry.attend(q, k, v, position, problem)
 
 
-def _axes(name: str, tensor: Tensor) -> tuple[int, ...]:
-    if tensor.dim() != 5:
-        shape = tuple(tensor.shape)
-        raise ValueError(f"{name} must have the axes (batch, heads, height, width, dim), not shape {shape}")
-    return tuple(tensor.shape)
+def _asked(  # noqa: PLR0913  all that a problem is made of
+    q: Shape, k: Shape, v: Shape, tables: tuple[Shape, ...], dtype: torch.dtype, options: tuple[Any, ...]
+) -> Problem:
+    """The problem of these shapes; ValueError where they do not fit it."""
+    block, halo, stride, border, offset, scale, position_scale = options
+    batch, heads, height, width, dim_qk = _axes("k", k)
+    problem = Problem(
+        batch=batch,
+        heads=heads,
+        height=height,
+        width=width,
+        dim_qk=dim_qk,
+        dim_v=_axes("v", v)[-1],
+        block=block,
+        halo=halo,
+        stride=stride,
+        border=border,
+        position=_kind(tables[0][-1], dim_qk) if tables else "none",
+        offset=offset,
+        scale=scale,
+        position_scale=position_scale,
+        dtype=str(dtype).removeprefix("torch."),
+    )
+    expected = problem.q_shape, problem.k_shape, problem.v_shape, *[problem.table_shape] * len(tables)
+    for name, shape, needed in zip(NAMES, (q, k, v, *tables), expected, strict=False):
+        if tuple(shape) != needed:
+            raise ValueError(f"{name} must have shape {needed}, not {tuple(shape)}")
+    return problem
 
 
-def _kind(position: Position, dim_qk: int) -> str:
-    if position is None:
-        return "none"
-    width = position[0].shape[-1]
+_asked_before = lru_cache(4096, typed=True)(_asked)
+
+
+def _axes(name: str, shape: Shape) -> Shape:
+    if len(shape) != len("bhyxd"):
+        raise ValueError(
+            f"{name} must have the axes (batch, heads, height, width, dim), not shape {tuple(shape)}"
+        )
+    return shape
+
+
+def _kind(width: int, dim_qk: int) -> str:
     if width == dim_qk:
         return "sum"
     if 2 * width == dim_qk:
         return "split"
     raise ValueError(f"position tables must be dim_qk = {dim_qk} or half of it wide, not {width}")
-
-
-def _must_fit(problem: Problem, q: Tensor, k: Tensor, v: Tensor, position: Position) -> None:
-    expected: list[tuple[str, Tensor, tuple[int, ...]]] = [
-        ("q", q, problem.q_shape),
-        ("k", k, problem.k_shape),
-        ("v", v, problem.v_shape),
-    ]
-    if position is not None:
-        expected.append(("relative height", position[0], problem.table_shape))
-        expected.append(("relative width", position[1], problem.table_shape))
-    for name, tensor, shape in expected:
-        if tuple(tensor.shape) != shape:
-            raise ValueError(f"{name} must have shape {shape}, not {tuple(tensor.shape)}")
-        if (tensor.dtype, tensor.device) != (q.dtype, q.device):
-            raise ValueError(
-                f"{name} must be {q.dtype} on {q.device} like q, not {tensor.dtype} on {tensor.device}"
-            )
