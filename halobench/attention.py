@@ -19,8 +19,7 @@ AUTO = {"cpu": "haloed_chunked"}  # the best of ours on a device; elsewhere:
 AUTO_ELSEWHERE = "sdpa_blocked"
 NAME = re.compile(r"\w+")  # it is a part of a case's id
 RESERVED = ("auto", "all", "original", "forward", "forward_backward", "inference", "training")
-
-NAMES = ("q", "k", "v", "relative height", "relative width")
+NAMES = ("q", "k", "v", "relative height", "relative width")  # of the tensors of a call, in messages
 
 Shape = tuple[int, ...]
 Position = tuple[Tensor, Tensor] | None  # tables of relative height and width: offset d_rel
@@ -170,14 +169,13 @@ def halo_attention(  # noqa: PLR0913  the public call: one keyword an option of 
         KeyError: an unknown implementation; the message lists the known.
     """
     tables = () if position is None else (position[0].shape, position[1].shape)
-    options = block, halo, stride, border, offset, scale, position_scale
-    if torch.compiler.is_compiling():
-        problem = _asked(q.shape, k.shape, v.shape, tables, q.dtype, options)
-    else:
-        try:
-            problem = _asked_before(q.shape, k.shape, v.shape, tables, q.dtype, options)
-        except TypeError:  # an option, or a size that is not known yet, can not be looked up
-            problem = _asked(q.shape, k.shape, v.shape, tables, q.dtype, options)
+    given = (
+        q.shape, k.shape, v.shape, tables, q.dtype, block, halo, stride, border, offset, scale, position_scale
+    )  # fmt: skip
+    try:
+        problem = _asked(*given) if torch.compiler.is_compiling() else _asked_before(*given)
+    except TypeError:  # a size that is still a symbol, or an option of a wrong type, can not be looked up
+        problem = _asked(*given)
     for what, tensor in zip(NAMES, (q, k, v, *(position or ())), strict=False):
         if tensor.dtype != q.dtype or tensor.device != q.device:
             raise ValueError(
@@ -192,10 +190,10 @@ def halo_attention(  # noqa: PLR0913  the public call: one keyword an option of 
 
 
 def _asked(  # noqa: PLR0913  all that a problem is made of
-    q: Shape, k: Shape, v: Shape, tables: tuple[Shape, ...], dtype: torch.dtype, options: tuple[Any, ...]
-) -> Problem:
+    q: Shape, k: Shape, v: Shape, tables: tuple[Shape, ...], dtype: torch.dtype, block: int, halo: int,
+    stride: int, border: str, offset: str, scale: float | None, position_scale: float,
+) -> Problem:  # fmt: skip
     """The problem of these shapes; ValueError where they do not fit it."""
-    block, halo, stride, border, offset, scale, position_scale = options
     batch, heads, height, width, dim_qk = _axes("k", k)
     problem = Problem(
         batch=batch,
@@ -221,7 +219,7 @@ def _asked(  # noqa: PLR0913  all that a problem is made of
     return problem
 
 
-_asked_before = lru_cache(4096, typed=True)(_asked)
+_asked_before = lru_cache(4096, typed=True)(_asked)  # a block of 8.0 is not one of 8
 
 
 def _axes(name: str, shape: Shape) -> Shape:

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import pytest
 import torch
+from torch.fx.experimental.proxy_tensor import make_fx
 
 from halobench import attention, check, oracle
 from halobench.attention import ATTENTIONS, Attention, halo_attention
@@ -146,6 +147,83 @@ def test_mixed_dtypes_are_named():
     x = torch.zeros(1, 1, 4, 4, 8)
     with pytest.raises(ValueError, match=r"v must be torch.float32 on cpu like q, not torch.float64 on cpu"):
         halo_attention(x, x, x.double(), 2, 1)
+
+
+@pytest.mark.parametrize("which", [0, 1])
+def test_tables_that_do_not_fit_are_named(which):
+    x, tables = torch.zeros(1, 1, 4, 4, 8), [torch.zeros(7, 8), torch.zeros(7, 8)]
+    name = ("height", "width")[which]
+    tables[which] = torch.zeros(5, 8)
+    with pytest.raises(ValueError, match=rf"relative {name} must have shape \(7, 8\), not \(5, 8\)"):
+        halo_attention(x, x, x, 2, 1, position=tuple(tables))
+    tables[which] = torch.zeros(7, 8, dtype=torch.float64)
+    with pytest.raises(ValueError, match=rf"relative {name} must be torch.float32 on cpu like q"):
+        halo_attention(x, x, x, 2, 1, position=tuple(tables))
+
+
+def test_another_device_is_named():
+    x = torch.zeros(1, 1, 4, 4, 8)
+    with pytest.raises(ValueError, match=r"k must be torch.float32 on cpu like q, not torch.float32 on meta"):
+        halo_attention(x, x.to("meta"), x, 2, 1)
+
+
+@pytest.fixture
+def asked():
+    """The problems that calls of the implementation `asks` were given; it computes nothing."""
+    problems = []
+
+    def asks(q, k, v, position, problem):
+        problems.append(problem)
+        return q
+
+    attention.ATTENTIONS.add("asks", Attention("asks", asks))
+    yield problems
+    del attention.ATTENTIONS._entries["asks"]
+
+
+OTHERS = {
+    "block": 4, "halo": 2, "stride": 2, "border": "zero", "scale": 2.0, "position_scale": 2.0,
+    "offset": "compact",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("option", OTHERS)
+def test_a_call_with_another_option_is_not_taken_for_one_before(option, asked):
+    plain = {"block": 2, "halo": 1, "implementation": "asks"}
+    for options in (plain, plain | {option: OTHERS[option]}, plain):
+        side = 4 // options.get("stride", 1)
+        q, k = torch.zeros(1, 1, side, side, 8), torch.zeros(1, 1, 4, 4, 8)
+        halo_attention(q, k, k, **options)
+    before, other, again = asked
+    assert getattr(other, option) == OTHERS[option] != getattr(before, option)
+    assert again == before
+
+
+@pytest.mark.parametrize("change", [{"dtype": torch.float64}, {"dim_v": 3}, {"table": 4}, {"table": 8}])
+def test_a_call_with_other_tensors_is_not_taken_for_one_before(change, asked):
+    for given in ({}, change):
+        x = torch.zeros(1, 1, 4, 4, 8, dtype=given.get("dtype", torch.float32))
+        table = torch.zeros(7, given.get("table", 0))
+        position = (table, table) if "table" in given else None
+        v = x[..., : given.get("dim_v", 8)]
+        halo_attention(x, x, v, 2, 1, position=position, implementation="asks")
+    before, other = asked
+    found = (other.dtype, other.dim_v, other.dim_rel if other.position != "none" else 0)
+    assert found == (str(x.dtype).removeprefix("torch."), v.shape[-1], table.shape[-1])
+    assert other != before
+
+
+def test_an_option_of_another_type_is_not_taken_for_an_equal_one_before(asked):
+    x = torch.zeros(1, 1, 4, 4, 8)
+    for block in (2, 2.0):
+        halo_attention(x, x, x, block, 1, implementation="asks")
+    assert [type(problem.block) for problem in asked] == [int, float]
+
+
+def test_sizes_that_are_symbols_are_asked_for_every_time(asked):
+    q = torch.zeros(1, 1, 4, 4, 8)
+    make_fx(lambda q: halo_attention(q, q, q, 2, 1, implementation="asks"), tracing_mode="symbolic")(q)
+    assert len(asked) == 1
 
 
 def test_an_unsupported_problem_says_why():
