@@ -6,6 +6,7 @@ skips it and goes on inside a sweep that was not finished.
 
 import json
 import os
+import re
 import signal
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -15,14 +16,14 @@ from typing import Annotated, Any
 
 import typer
 
-from halobench import text, tuning, worker
+from halobench import campaign_summary, text, tuning, worker
 from halobench.campaign_parts import PARTS, PRELOAD, Part
 from halobench.campaign_summary import JSON, entries
-from halobench.campaign_sweep import OutOfTime, Setup
+from halobench.campaign_sweep import OutOfTime, Setup, runs
 from halobench.environment import commit
 from halobench.sweep import devices
 
-BUDGET_S = 480.0
+BUDGET, CALL = "12m", "9m"
 RESERVE_S = 30.0  # of a call, for the report at its end
 DONE, UNFINISHED, FAILED, LEFT = "done", "unfinished", "failed", "left"
 ALWAYS = "report"  # of what is there: never done
@@ -35,11 +36,15 @@ def main(
         Path | None, typer.Option(metavar="DIR", help="Default: out/gpu-campaign, or …-dry.")
     ] = None,
     part: Annotated[str, typer.Option(metavar="A,B,…", help=f"Of {', '.join(PARTS)}.")] = "all",
-    budget: Annotated[float, typer.Option(help="Seconds of this call; the next goes on.", min=1)] = BUDGET_S,
+    budget: Annotated[str, typer.Option(metavar="TIME", help="Of all calls, as 12m or 90s.")] = BUDGET,
+    call: Annotated[str, typer.Option(metavar="TIME", help="Of this call; the next goes on.")] = CALL,
+    archive: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="What comes back. Default: DIR.tar.gz.")
+    ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Try everything in small on the CPU.")] = False,
     plan: Annotated[bool, typer.Option("--plan", help="Say how long each part will take.")] = False,
 ) -> None:
-    """Tests, checks, ceilings, attention, models and reports on a GPU; again with the same --out: go on."""
+    """What a GPU can tell in minutes, the most telling first; again with the same --out: go on."""
     device = "cpu" if dry_run else "cuda"
     setup = Setup(out or Path("out/gpu-campaign-dry" if dry_run else "out/gpu-campaign"), device, dry_run)
     try:
@@ -47,12 +52,27 @@ def main(
         if plan:
             return show_plan(setup, parts, typer.echo)
         must_go(setup)
+        left = min(duration("call", call), duration("budget", budget) - spent(setup.out))
     except ValueError as error:
         raise typer.BadParameter(str(error)) from None
     os.environ[tuning.CACHE] = str(setup.out.resolve() / "cache")  # comes back with all trials
     worker.preload(PRELOAD)
-    found = go_on(setup, parts, budget, typer.echo)
+    found = go_on(setup, parts, left, typer.echo, archive or setup.out.with_name(f"{setup.out.name}.tar.gz"))
+    typer.echo((setup.out / campaign_summary.FILE).read_text(encoding="utf-8"))
     raise typer.Exit(int(any(entry["status"] == FAILED for entry in found.values())))
+
+
+def duration(name: str, told: str) -> float:
+    """Seconds of `90s`, `12m` or a bare number of seconds; ValueError with what is allowed."""
+    found = re.fullmatch(r"(\d+(?:\.\d+)?)([sm]?)", told)
+    if not found or not float(found[1]):
+        raise ValueError(f"{name}: {told!r} must be a time such as 12m, 90s or 90")
+    return float(found[1]) * (60.0 if found[2] == "m" else 1.0)
+
+
+def spent(out: Path) -> float:
+    """Seconds of all calls so far."""
+    return sum(entry["seconds"] for entry in entries(out).values())
 
 
 def chosen(names: str) -> dict[str, Part]:
@@ -83,21 +103,43 @@ def show_plan(setup: Setup, parts: Mapping[str, Part], say: Say) -> None:
         say(f"{name}: about {text.seconds(part.estimate(setup))}, {part.about}{status}")
 
 
-def go_on(setup: Setup, parts: Mapping[str, Part], budget: float, say: Say) -> dict[str, dict[str, Any]]:
-    """Run what is not done, as far as the budget reaches; the entries of campaign.json."""
+def go_on(
+    setup: Setup, parts: Mapping[str, Part], budget: float, say: Say, archive: Path
+) -> dict[str, dict[str, Any]]:
+    """Run what is not done, as far as the budget reaches; the entries of campaign.json.
+
+    Each part makes room for the next after its `most_s` seconds, and goes on where time is left after all.
+    Whatever ends this call, what the parts before have found lies in the archive.
+    """
     setup.out.mkdir(parents=True, exist_ok=True)
     end = time.monotonic() + budget
-    for name, part in parts.items():
-        found = entries(setup.out)
-        before = found.get(name, _nothing(setup))
-        if before["status"] == DONE and name != ALWAYS:
-            say(f"{name}: done before")
-            continue
-        left = end - time.monotonic() - (RESERVE_S if ALWAYS in parts and name != ALWAYS else 0.0)
-        entry = _left(before, part, left) if left < part.least_s else _run(part, setup, before, left)
-        say(f"{name}: {entry['status']}, {entry['detail']}")
-        _keep(setup.out, found | {name: entry})
+    first = {name: part for name, part in parts.items() if name != ALWAYS}
+    for limited in (True, False):
+        for name, part in first.items():
+            before = entries(setup.out).get(name, _nothing(setup))
+            if before["status"] == DONE or (not limited and before["status"] == FAILED):
+                continue
+            left = end - time.monotonic() - (RESERVE_S if ALWAYS in parts else 0.0)
+            _try(setup, name, part, min(left, part.most_s) if limited else left, say)
+            _bring(setup, archive)
+    if ALWAYS in parts:
+        _try(setup, ALWAYS, parts[ALWAYS], max(end - time.monotonic(), parts[ALWAYS].least_s), say)
+    say(_bring(setup, archive))
     return entries(setup.out)
+
+
+def _try(setup: Setup, name: str, part: Part, left: float, say: Say) -> None:
+    found = entries(setup.out)
+    before = found.get(name, _nothing(setup))
+    entry = _left(before, part, left) if left < part.least_s else _run(part, setup, before, left)
+    say(f"{name}: {entry['status']}, {entry['seconds']:.0f} s, {entry['detail']}")
+    _keep(setup.out, found | {name: entry})
+
+
+def _bring(setup: Setup, archive: Path) -> str:
+    """Summary and archive of what is there."""
+    campaign_summary.write(setup.out, runs(setup.out))
+    return campaign_summary.pack(setup.out, archive)
 
 
 def _nothing(setup: Setup) -> dict[str, Any]:

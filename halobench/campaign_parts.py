@@ -1,11 +1,13 @@
-"""The parts of a GPU campaign: what each does, and how long it may take."""
+"""The parts of a GPU campaign, in the order of what they tell: what each does, and how long it may take."""
 
 import importlib.util
 import json
+import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -14,39 +16,42 @@ import pandas as pd
 
 from halobench import (
     attention,
+    campaign_speed,
     campaign_summary,
     ceilings,
     estimate,
     execute,
     plugins,
+    ptxas,
     report,
     verdicts,
     worker,
 )
 from halobench.attention import ATTENTIONS
-from halobench.campaign_sweep import SWEEPS, Setup, counts, folders, sweep, sweep_seconds
+from halobench.campaign_speed import BESIDE, OURS
+from halobench.campaign_sweep import Setup, counts, runs, sweep, sweep_seconds
 from halobench.environment import environment
 from halobench.hard import PROBLEMS
 from halobench.prepare import Settings
 from halobench.problem import AttentionCase
-from halobench.standard import STANDARD
+from halobench.standard import SETS, STANDARD
 from halobench.stats import Stop
-from halobench.verdicts import END, Line
+from halobench.verdicts import Asked, Line
 from halobench.worker import Ended
 
 ROOT = Path(__file__).parent.parent
-TESTS_S, CHECK_S, CEILINGS_S = 400.0, 30.0, 60.0  # at most: all tests, an implementation in a dtype, a group
-OURS = "triton_fused"
-CHECKS_S = {OURS: 150.0}  # each problem compiles two kernels
-TUNED = ["32x32 n8 d16 b8h3", "64x64 n8 d8 b8h3", "32x32 n4 d32 b8h3", "16x16 n8 d32 b8h3"]
+CEILINGS_S, SPEED_S, CLOCK_S, PTXAS_S = 60.0, 90.0, 60.0, 60.0  # at most: a group, a problem, a child
+TUNED = ["32x32 n8 d16 b8h3", "64x64 n8 d8 b8h3"]
+MISCOMPILED = "32x32 n4 d32 b8h3"  # by ptxas 12.8: gradients of 32 channels
 LAYOUT = "channels_last"  # as the presets have it
 TUNING_S = 120.0  # at most, a problem
-DTYPES = ("bfloat16", "float32", "float16", "float64")
+DTYPES = ("bfloat16", "float16", "float32")
 PRELOAD = (
     "halobench.prepare_attention",
     "halobench.prepare_model",
     "halobench.verdicts",
     "halobench.ceilings",
+    "halobench.campaign_speed",
     "halobench.campaign_parts",  # each child imports the main module again: what that imports
     "typer",
 )
@@ -55,12 +60,16 @@ SMALL_TITLES = ("one position", "no halo", "zero border")
 
 @dataclass(frozen=True)
 class Part:
-    """`do` says in a line what came of it; it is not begun with less than `least_s` seconds left."""
+    """`do` says in a line what came of it; it is not begun with less than `least_s` seconds left.
+
+    After `most_s` it makes room for the parts behind it, and goes on if time is left after these.
+    """
 
     about: str
     do: Callable[[Setup], str]
     estimate: Callable[[Setup], float]
     least_s: float
+    most_s: float = 1e9
 
 
 def tests(setup: Setup) -> str:
@@ -70,32 +79,91 @@ def tests(setup: Setup) -> str:
         return "not run: it needs pytest and a checkout"
     command = [sys.executable, "-m", "pytest", "-m", "gpu", "-W", "default", "-p", "no:cacheprovider"]
     command += ["--continue-on-collection-errors", str(folder / "test_gpu.py" if setup.small else folder)]
+    if importlib.util.find_spec("xdist") is not None:  # and one that spoils its process ends none but itself
+        command += ["-n", str(_processes(setup))]
     path = setup.out / "tests.txt"
     with path.open("w", encoding="utf-8") as file:
-        try:
-            subprocess.run(
-                command, cwd=ROOT, stdout=file, stderr=subprocess.STDOUT, timeout=TESTS_S, check=False
-            )
-        except subprocess.TimeoutExpired:
-            return f"stopped after {TESTS_S:g} s: {path}"
+        subprocess.run(command, cwd=ROOT, stdout=file, stderr=subprocess.STDOUT, check=False)
     return path.read_text(encoding="utf-8", errors="replace").strip().rpartition("\n")[2].strip("= ")
 
 
 def check(setup: Setup) -> str:
-    """Each implementation and dtype in a process of its own; what has its last line is not tried again."""
-    file = setup.out / "check.jsonl"
-    ended = {(line.implementation, line.dtype) for line in verdicts.read(file) if line.problem == END}
-    for dtype, name in _checks(setup):
-        if (name, dtype) not in ended:
-            titles = SMALL_TITLES if setup.small else tuple(PROBLEMS)
-            most = CHECKS_S.get(name, CHECK_S)
-            done = worker.apart(partial(verdicts.tell, name, dtype, setup.device, titles, file), most)
-            status, reason = (done.status, done.reason) if isinstance(done, Ended) else ("ok", "")
-            verdicts.add(
-                Line(implementation=name, dtype=dtype, problem=END, status=status, reason=reason), file
-            )
-    found = pd.Series([line.status for line in verdicts.read(file) if line.problem != END])
-    return counts(found)
+    """Ours on all problems that are chosen to hurt and all that are timed, in many processes at once."""
+    titles = list(SMALL_TITLES) if setup.small else [*STANDARD, *SETS["all"], *PROBLEMS]
+    dtypes = ("float32",) if setup.small else DTYPES
+    name = "haloed_blocked" if setup.small else OURS
+    return _told(setup, "check.jsonl", [Asked(name, dtype, title) for title in titles for dtype in dtypes])
+
+
+def check_peers(setup: Setup) -> str:
+    """All others likewise; those that compile last."""
+    plugins.load_all(attention.GROUP)
+    names = sorted(set(ATTENTIONS) - {OURS}, key=lambda name: name in estimate.COMPILED)
+    names = ["naive_global"] if setup.small else names
+    titles = SMALL_TITLES if setup.small else tuple(PROBLEMS)
+    dtypes = ("float32",) if setup.small else DTYPES
+    asked = [Asked(name, dtype, title) for name in names for dtype in dtypes for title in titles]
+    return _told(setup, "check_peers.jsonl", asked)
+
+
+def _told(setup: Setup, name: str, asked: list[Asked]) -> str:
+    plugins.load_all(attention.GROUP)
+    file = setup.out / name
+    verdicts.tell_all(dict.fromkeys(asked), setup.device, file, _processes(setup))
+    return counts(pd.Series([line.status for line in verdicts.read(file)]))
+
+
+def _processes(setup: Setup) -> int:
+    return 2 if setup.small else max(1, min(12, (os.cpu_count() or 1) - 2))
+
+
+def bundled_ptxas(setup: Setup) -> str:
+    """What the ptxas in Triton's wheel makes of the kernel that release 12.8 is known to miscompile."""
+    if setup.device != "cuda":
+        return "not run: it needs a GPU"
+    done = worker.apart(partial(_with_bundled, Asked(OURS, "bfloat16", MISCOMPILED), setup.device), PTXAS_S)
+    line = (
+        f"{done.status}: {done.reason}" if isinstance(done, Ended) else f"{done.status} {done.reason}".strip()
+    )
+    told = f"ptxas {ptxas.release(ptxas.bundled()) or 'of no release'}, {MISCOMPILED}: {line}"
+    (setup.out / "ptxas.txt").write_text(told + "\n", encoding="utf-8")
+    return told
+
+
+def _with_bundled(asked: Asked, device: str) -> Line:
+    with tempfile.TemporaryDirectory(prefix="halobench-") as cache:
+        os.environ |= {ptxas.VARIABLE: ptxas.bundled(), "TRITON_CACHE_DIR": cache}
+        return verdicts.verdict(asked, device)
+
+
+def speed(setup: Setup) -> str:
+    """A problem after the other, each in a process of its own; what is there already is not done again."""
+    plugins.load_all(attention.GROUP)
+    file = setup.out / campaign_summary.SPEED
+    known = {found["problem"] for found in campaign_speed.read(file)}
+    problems = {"small": campaign_speed.small(STANDARD[TUNED[0]])} if setup.small else STANDARD
+    told = []
+    for title, problem in problems.items():
+        if title not in known:
+            call = partial(campaign_speed.measure, title, problem, BESIDE, setup.device, LAYOUT)
+            done = worker.apart(call, SPEED_S)
+            if isinstance(done, Ended):
+                told.append(f"{title} {done.status}: {done.reason}")
+            else:
+                campaign_speed.add(done, file)
+    return "; ".join([f"{len(campaign_speed.read(file))} problems", *told])
+
+
+def clocks(setup: Setup) -> str:
+    """How a flush and the time since the last work change what a clock says."""
+    if setup.device != "cuda":
+        return "not run: a CPU has one clock"
+    plugins.load_all(attention.GROUP)
+    done = worker.apart(partial(campaign_speed.clocks, STANDARD[TUNED[0]], LAYOUT), CLOCK_S)
+    if isinstance(done, Ended):
+        raise RuntimeError(f"{done.status}: {done.reason}")
+    (setup.out / campaign_summary.CLOCK).write_text(json.dumps(done), encoding="utf-8")
+    return "; ".join(f"{name} {seconds * 1e6:.1f} us" for name, seconds in done["medians"].items())
 
 
 def tune(setup: Setup) -> str:
@@ -132,55 +200,43 @@ def measure_ceilings(setup: Setup) -> str:
 
 
 def reports(setup: Setup) -> str:
-    """The summary first: it needs least."""
-    runs = {folder.name: folder for name in SWEEPS for folder in folders(setup.out, name)}
-    campaign_summary.write(setup.out, runs)
     plugins.load_all(report.GROUP)
     told = []
-    for name, folder in runs.items():
+    for name, folder in runs(setup.out).items():
         try:
             execute.write([folder], folder)
             told.append(f"a page of {name}")
         except (ValueError, FileNotFoundError) as error:  # begun, and interrupted at once
             told.append(f"no page of {name}: {error}")
-    return "; ".join(["summary.md", *told])
-
-
-def _checks(setup: Setup) -> Iterator[tuple[str, str]]:
-    """Dtypes and implementations, a dtype after the other."""
-    plugins.load_all(attention.GROUP)
-    names = ["haloed_blocked", "naive_global"] if setup.small else list(ATTENTIONS)
-    for dtype in ["float32"] if setup.small else DTYPES:
-        yield from ((dtype, name) for name in names)
-
-
-def _check_estimate(setup: Setup) -> float:
-    """A process and some tenths of a second for the oracle; what compiles is stopped."""
-    return sum(
-        CHECKS_S.get(name, CHECK_S) if _compiles(name, dtype, setup.device) else estimate.START_S + 1.5
-        for dtype, name in _checks(setup)
-    )
-
-
-def _compiles(name: str, dtype: str, device: str) -> bool:
-    some = replace(next(iter(PROBLEMS.values())), dtype=dtype)
-    return name in estimate.COMPILED and ATTENTIONS[name].unsupported(some, device, "forward") is None
+    return "; ".join(told) or "no sweep"
 
 
 PARTS = {
-    "tests": Part("the tests that need a GPU", tests, lambda setup: 240.0, 60.0),
     "check": Part(
-        "every implementation in every dtype on problems chosen to hurt", check, _check_estimate, 60.0
+        "ours in three dtypes on hard and standard problems", check, lambda setup: 60.0, 30.0, 150.0
     ),
-    "ceilings": Part("what the device can do at most", measure_ceilings, lambda setup: 45.0, 45.0),
-    "tuning": Part("which configurations of our kernels are fastest", tune, lambda setup: 180.0, 60.0),
+    "ptxas": Part(
+        "what the bundled ptxas makes of 32 channels", bundled_ptxas, lambda setup: 15.0, 15.0, 60.0
+    ),
+    "ceilings": Part("what the device can do at most", measure_ceilings, lambda setup: 25.0, 25.0, 60.0),
+    "speed": Part("the standard problems, ours and others in turn", speed, lambda setup: 80.0, 20.0, 150.0),
+    "tests": Part("the tests that need a GPU", tests, lambda setup: 40.0, 30.0, 90.0),
+    "clock": Part("flushes and the warm-up compared", clocks, lambda setup: 15.0, 15.0, 60.0),
+    "tuning": Part("which configurations of our kernels are fastest", tune, lambda setup: 60.0, 30.0, 120.0),
     "attention": Part(
-        "the preset gpu", partial(sweep, name="attention"), partial(sweep_seconds, name="attention"), 30.0
+        "the preset gpu",
+        partial(sweep, name="attention"),
+        partial(sweep_seconds, name="attention"),
+        30.0,
+        180.0,
     ),
     "models": Part(
-        "the preset gpu_models", partial(sweep, name="models"), partial(sweep_seconds, name="models"), 60.0
+        "the preset gpu_models",
+        partial(sweep, name="models"),
+        partial(sweep_seconds, name="models"),
+        60.0,
+        180.0,
     ),
-    "report": Part(
-        "pages, tables, figures and summary.md of what is there", reports, lambda setup: 30.0, 10.0
-    ),
+    "peers": Part("the others on hard problems", check_peers, lambda setup: 60.0, 30.0, 120.0),
+    "report": Part("pages, tables and figures of what is there", reports, lambda setup: 30.0, 10.0),
 }

@@ -1,6 +1,7 @@
 """`summary.md` of a campaign: what ran, what did not and why, and the figures to look at first."""
 
 import json
+import tarfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -8,10 +9,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from halobench import store, summary, text, verdicts
+from halobench import campaign_speed, stats, store, summary, text, verdicts
+from halobench.campaign_speed import OURS, Found
 from halobench.metrics import over
 
 JSON, FILE = "campaign.json", "summary.md"
+SPEED, CLOCK = "speed.jsonl", "clock.json"
+MOST_CHARACTERS = 12_000
+MOST_BYTES = 15 * 2**20  # of the archive
 AGAINST = {"attention": "haloed_blocked", "model": "original"}  # whose time is divided by that of the others
 SHOWN = {"B/s": text.bytes_, "FLOP/s": text.flop, "1/s": text.count, "s": text.seconds}
 
@@ -24,10 +29,45 @@ def entries(out: Path) -> dict[str, dict[str, Any]]:
 
 
 def write(out: Path, runs: dict[str, Path]) -> None:
-    lines = ["# What ran", "", *_parts(out), *_ceilings(out), *_checks(out)]
+    lines = ["# What ran", "", *_parts(out), *_checks(out), *_ceilings(out), *_speed(out), *_clock(out)]
     for name, folder in runs.items():
         lines += _run(name, store.read([folder]))
-    (out / FILE).write_text("\n".join(lines) + "\n", encoding="utf-8")
+    (out / FILE).write_text(_cut("\n".join(lines) + "\n"), encoding="utf-8")
+
+
+def _cut(words: str) -> str:
+    """A terminal keeps the end of what is printed: what is most telling comes first, and all of it is kept."""
+    if len(words) <= MOST_CHARACTERS:
+        return words
+    end = "\n… cut off here: the rest is in the archive.\n"
+    return words[: MOST_CHARACTERS - len(end)].rpartition("\n")[0] + end
+
+
+def pack(out: Path, archive: Path) -> str:
+    """All files of a campaign in one; the largest that can be made again are left out where it is too large."""
+    left_out: list[str] = []
+    while _packed(out, archive, left_out) > MOST_BYTES:
+        files = [path for path in _files(out) if str(path.relative_to(out)) not in left_out]
+        again = [path for path in files if path.suffix in (".html", ".png", ".csv")]
+        largest = max(again or files, key=lambda path: path.stat().st_size)
+        left_out.append(str(largest.relative_to(out)))
+    return f"{archive} {text.bytes_(archive.stat().st_size)}" + "".join(
+        f", without {name}" for name in left_out
+    )
+
+
+def _packed(out: Path, archive: Path, left_out: list[str]) -> int:
+    part = archive.with_suffix(".part")
+    with tarfile.open(part, "w:gz") as tar:
+        for path in _files(out):
+            if (name := str(path.relative_to(out))) not in left_out:
+                tar.add(path, f"{out.name}/{name}")
+    part.replace(archive)
+    return archive.stat().st_size
+
+
+def _files(out: Path) -> list[Path]:
+    return sorted(path for path in out.rglob("*") if path.is_file())
 
 
 def _parts(out: Path) -> Iterator[str]:
@@ -51,14 +91,13 @@ def _ceilings(out: Path) -> Iterator[str]:
 
 
 def _checks(out: Path) -> Iterator[str]:
-    lines = verdicts.read(out / "check.jsonl")
+    lines = verdicts.read(out / "check.jsonl") + verdicts.read(out / "check_peers.jsonl")
     if not lines:
         return
     yield from ("", "# What is wrong", "")
-    bad = [line for line in lines if line.status not in ("right", "unsupported", "ok")]
+    bad = [line for line in lines if line.status not in ("right", "unsupported")]
     for line in bad:
-        where = "all of it" if line.problem == verdicts.END else line.problem
-        yield f"- {line.implementation}, {line.dtype}, {where}: {line.status}, {line.reason}"
+        yield f"- {line.implementation}, {line.dtype}, {line.problem}: {line.status}, {line.reason[:160]}"
     if not bad:
         yield "Nothing that was tried."
 
@@ -76,3 +115,46 @@ def _run(name: str, frame: pd.DataFrame) -> Iterator[str]:
                 yield f"- {', '.join(key)}: {mean} the speed of {baseline} (geometric mean of {len(known)})"
     bad = frame[~frame["status"].isin(["ok", "unsupported"])]
     yield from (f"- {row.case}: {row.status}, {row.reason}" for row in bad.itertuples())
+
+
+def _speed(out: Path) -> Iterator[str]:
+    found = campaign_speed.read(out / SPEED)
+    if not found:
+        return
+    others = [name for name in campaign_speed.BESIDE if name != OURS]
+    yield from ("", f"# Standard problems: {OURS}, and how many times as long others take", "")
+    yield f"| problem | direction | cold | hot | host | {' | '.join(others)} |"
+    yield f"|:--|:--|--:|--:|--:|{'--:|' * len(others)}"
+    for each in found:
+        for direction in campaign_speed.DIRECTIONS:
+            rows = {row["implementation"]: row for row in each["rows"] if row["direction"] == direction}
+            ours = rows[OURS]
+            times = [_middle(ours, "cold"), _middle(ours, "hot"), _middle(ours, "cold", "host_s")]
+            cells = [*times, *(_over(rows[name], ours) for name in others)]
+            yield f"| {each['problem']} | {direction} | {' | '.join(cells)} |"
+    yield from ("", "Ratios are of cold times, paired in rounds, with their 95 % interval.")
+
+
+def _middle(row: Found, kind: str, what: str = "device_s") -> str:
+    values = campaign_speed.rounds(row, kind, what)
+    return text.seconds(float(np.median(values))) if values else text.NOTHING
+
+
+def _over(row: Found, ours: Found) -> str:
+    """How many times as long as ours, or why that is not known."""
+    times = [campaign_speed.rounds(each, "cold") for each in (ours, row)]
+    if not all(times):
+        return (row["reason"] or ours["reason"])[:60]
+    found: stats.Ratio = stats.paired(*times)
+    return f"{text.ratio(found.value)} ({text.ratio(found.low)} to {text.ratio(found.high)})"
+
+
+def _clock(out: Path) -> Iterator[str]:
+    path = out / CLOCK
+    if not path.exists():
+        return
+    found = json.loads(path.read_text(encoding="utf-8"))
+    yield from ("", f"# Clocks: {found['problem']}", "")
+    yield from (f"- {name}: {text.seconds(value)}" for name, value in found["medians"].items())
+    times = ", ".join(f"{after * 1e3:.0f} ms {text.seconds(s)}" for after, s in found["after_idle"][:12:2])
+    yield f"- after a second without work: {times}"

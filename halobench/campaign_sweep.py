@@ -74,6 +74,11 @@ def folders(out: Path, name: str) -> list[Path]:
     return list(takewhile(_is_run, _names(out, name)))
 
 
+def runs(out: Path) -> dict[str, Path]:
+    """The folders of all runs, by their names."""
+    return {folder.name: folder for name in SWEEPS for folder in folders(out, name)}
+
+
 def _opened(setup: Setup, name: str) -> tuple[Store, RunTable]:
     source, workload = SWEEPS[name]
     command = ["halobench", "sweep", source, "--workload", workload]

@@ -40,13 +40,12 @@ class WallClock:
 class CudaClock:
     """Device time between two events around each call, launches hidden behind a device that is busy.
 
-    Cold: a buffer of the size of the L2 cache is written before each call. Otherwise the calls follow
-    each other back to back.
+    Cold: what `flush` gives is called before each call. Otherwise the calls follow each other back to back.
     """
 
-    def __init__(self, *, cold: bool) -> None:
+    def __init__(self, *, cold: bool, flush: Callable[[int], Call] | None = None) -> None:
         size = torch.cuda.get_device_properties("cuda").L2_cache_size
-        self._flush = torch.empty(size, dtype=torch.int8, device="cuda") if cold else None
+        self._flush = (flush or evicting)(size) if cold else None
         self._launch_s = 0.0  # shortest yet: a call that waits for the device takes as long as it is busy
 
     def series(self, call: Call, count: int) -> list[Sample]:
@@ -54,7 +53,7 @@ class CudaClock:
         host: list[float] = []
         for start, end in zip(starts, ends, strict=True):
             if self._flush is not None:
-                self._flush.zero_()
+                self._flush()
             if self._flush is not None or not host:
                 self._keep_busy()
             start.record()
@@ -70,6 +69,20 @@ class CudaClock:
     def _keep_busy(self) -> None:
         """For twice the shortest launch, and a little."""
         torch.cuda._sleep(int(min(2 * self._launch_s + SPARE_S, SPIN_LIMIT_S) * SPIN_HZ))
+
+
+def evicting(cache_bytes: int) -> Call:
+    """What fills a cache with lines that need not be written back: it writes twice its size, then reads as much.
+
+    Where lines are only written, the call that is timed pays for writing them to memory.
+    """
+    written, read = torch.zeros((2, 2 * cache_bytes // 4), dtype=torch.float32, device="cuda")
+
+    def flush() -> None:
+        written.zero_()
+        read.sum()
+
+    return flush
 
 
 class FakeClock:

@@ -26,7 +26,7 @@ def chosen() -> str:
     It is chosen once, before the first kernel is compiled: Triton asks once too. Warns where the only one
     at hand is known to miscompile. What the user has set is never replaced.
     """
-    return choose(_bundled("ptxas"), [_bundled("ptxas-blackwell"), *_installed()])
+    return choose(bundled(), [bundled("ptxas-blackwell"), *_installed()])
 
 
 def choose(usual: str, others: Iterable[str]) -> str:
@@ -58,7 +58,8 @@ def release(path: str) -> str:
     return found[1] if found else ""
 
 
-def _bundled(name: str) -> str:
+def bundled(name: str = "ptxas") -> str:
+    """The path of what Triton's wheel brings."""
     spec = find_spec("triton")
     places = (spec.submodule_search_locations if spec else None) or [""]
     return str(Path(places[0], "backends", "nvidia", "bin", name))

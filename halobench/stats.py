@@ -76,6 +76,15 @@ def ratio(
     return Ratio(exp(shift), exp(low), exp(high), min(1.0, 2 * float(stats.t.sf(beyond, freedom))))
 
 
+def paired(before: Sequence[float], after: Sequence[float]) -> Ratio:
+    """Of geometric means, by Student's t on the logarithms of ratios of values taken together; two at least."""
+    logs = [log(second / first) for first, second in zip(before, after, strict=True)]
+    error, freedom = sqrt(max(variance(logs), ROUNDING**2) / len(logs)), len(logs) - 1
+    low, high = stats.t.interval(CONFIDENCE, freedom, mean(logs), error)
+    p = 2 * float(stats.t.sf(abs(mean(logs)) / error, freedom))
+    return Ratio(exp(mean(logs)), exp(low), exp(high), min(1.0, p))
+
+
 def scatter(values: Sequence[float]) -> Noise:
     """How far most values lie from each other, whatever the rest do: Qn of Rousseeuw and Croux (1993)."""
     differences = np.abs(np.subtract.outer(values, values))[np.triu_indices(len(values), 1)]

@@ -12,12 +12,15 @@ from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from statistics import median
 from time import monotonic
 from typing import Any, Protocol, TypeVar
 
 CACHE = "HALOBENCH_CACHE"  # in the environment: another folder than ~/.cache/halobench
 AUTOTUNE = ("try", "known", "off")  # measure what was not tried; use what was found; use every first
 RATHER = 0.98  # of the time of the first: what is not faster than this is noise
+WARM_S = 0.1  # of calls before the first that counts: a device that waited for a compiler runs slowly
+ROUNDS = 9
 
 
 class Config(Hashable, Protocol):
@@ -87,7 +90,8 @@ def chosen(
         kernel: its name.
         key: device, compiler, and what decides of the problem: never all of its sizes.
         configs: those worth a trial; the first is the default.
-        time: seconds that the kernel takes with a configuration; what it raises rules that one out.
+        time: seconds of one launch with a configuration, asked for several times; what it raises the
+            first time, when the kernel is compiled, rules that one out.
         trials: whether this call may measure, where `autotune()` wants it.
     """
     config = configs[0] if _first else _look_up((kernel, *key), configs, time, trials)
@@ -107,21 +111,37 @@ def _look_up(key: Key, configs: Sequence[C], time: Callable[[C], float], trials:
 
 def _fastest(key: Key, configs: Sequence[C], time: Callable[[C], float], log: Log) -> C | None:
     """Kept on disk, too; None where none could be timed."""
-    start, seconds = monotonic(), {}
-    for config in configs:
-        try:
-            seconds[config] = time(config)
-        except Exception as error:  # the compiler's and the driver's, of many kinds
-            reason = str(error).partition("\n")[0]
-            warnings.warn(f"{key[0]} can not be timed with {config}: {reason}", stacklevel=2)
+    start = monotonic()
+    able = [config for config in configs if _runs(str(key[0]), config, time)]
+    seconds = _in_turn(able, time) if able else {}
     log.seconds += monotonic() - start
-    if not seconds:
+    if not able:
         return None
     best = min(seconds, key=lambda config: seconds[config])
     if configs[0] in seconds and seconds[configs[0]] * RATHER <= seconds[best]:
         best = configs[0]
     _keep(key, best, seconds)
     return best
+
+
+def _runs(kernel: str, config: C, time: Callable[[C], float]) -> bool:
+    """Whether a kernel can be compiled and launched with a configuration."""
+    try:
+        time(config)
+    except Exception as error:  # the compiler's and the driver's, of many kinds
+        reason = str(error).partition("\n")[0]
+        warnings.warn(f"{kernel} can not be timed with {config}: {reason}", stacklevel=2)
+        return False
+    return True
+
+
+def _in_turn(configs: Sequence[C], time: Callable[[C], float]) -> dict[C, float]:
+    """Medians over rounds in which each has its turn, so that what changes meanwhile meets all alike."""
+    end = monotonic() + WARM_S
+    while monotonic() < end:
+        time(configs[0])
+    rounds = [{config: time(config) for config in configs} for _ in range(ROUNDS)]
+    return {config: median(each[config] for each in rounds) for config in configs}
 
 
 def _kept(key: Key, configs: Sequence[C]) -> C | None:

@@ -1,20 +1,37 @@
-"""Every hard problem by one implementation in one dtype, each verdict a line of JSON the moment it is known.
+"""Many problems by one implementation, each verdict a line of JSON the moment it is known.
 
-Meant for a process of its own: an illegal memory access on a GPU spoils all that a process does after it.
+Meant for processes of their own: an illegal memory access on a GPU spoils all that a process does after it.
 """
 
 import json
 from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from pathlib import Path
+from threading import Event
+from typing import NamedTuple
 
-from halobench import check, oracle
+import torch
+
+from halobench import check, oracle, ptxas, worker
 from halobench.attention import find
 from halobench.hard import PROBLEMS
 from halobench.problem import Problem
+from halobench.standard import SETS
+from halobench.worker import Ended
 
-END = "end"  # in place of a problem's title: the line that says how it all ended
+KNOWN = PROBLEMS | SETS["all"]
+AT_ONCE = 6  # problems of a child, at most: what a child that ends loses is little
+ENOUGH_S = 30.0  # a problem: two kernels are compiled, and the oracle is asked
+
+
+class Asked(NamedTuple):
+    """One problem of one implementation in one dtype."""
+
+    implementation: str
+    dtype: str
+    problem: str  # its title in `KNOWN`
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,22 +41,58 @@ class Line:
     implementation: str
     dtype: str
     problem: str
-    status: str  # right, wrong, unsupported, failed; of the last line ok, timeout, crashed, oom
+    status: str  # right, wrong, unsupported, failed; timeout, crashed, oom where the process ended
     reason: str = ""
     errors: dict[str, float] = field(default_factory=dict)
     bounds: dict[str, float] = field(default_factory=dict)
 
+    @property
+    def asked(self) -> Asked:
+        return Asked(self.implementation, self.dtype, self.problem)
 
-def tell(name: str, dtype: str, device: str, titles: Iterable[str], file: Path) -> None:
-    """Append a line for each of these problems."""
-    for title in titles:
-        add(_line(name, title, replace(PROBLEMS[title], dtype=dtype), device), file)
+
+def tell_all(asked: Iterable[Asked], device: str, file: Path, processes: int) -> None:
+    """Append a line for each that has none yet, in so many processes at once.
+
+    Where one ends without a result, its problem gets a line that says so, and a new one goes on behind it.
+    """
+    told = {line.asked for line in read(file)}
+    left = [each for each in asked if each not in told]
+    count = max(processes, -(-len(left) // AT_ONCE))
+    stop = Event()
+    pool = ThreadPoolExecutor(processes)
+    try:
+        shares = [left[start::count] for start in range(count)]
+        list(pool.map(partial(_tell_share, device=device, file=file, stop=stop), shares))
+    finally:  # also when time is up: what runs is waited for, nothing new begins
+        stop.set()
+        pool.shutdown(cancel_futures=True)
+
+
+def _tell_share(share: list[Asked], device: str, file: Path, stop: Event) -> None:
+    while share and not stop.is_set():
+        done = worker.apart(partial(tell, share, device, file), ENOUGH_S * len(share))
+        told = {line.asked for line in read(file)}
+        share = [each for each in share if each not in told]
+        if share and isinstance(done, Ended):
+            add(Line(**share.pop(0)._asdict(), status=done.status, reason=done.reason), file)
+
+
+def tell(asked: Iterable[Asked], device: str, file: Path) -> None:
+    """Append a line for each, up to the first that spoils the device for this process."""
+    if device == "cuda":
+        ptxas.chosen()  # before anything is compiled
+    for each in asked:
+        add(verdict(each, device), file)
+        if not _usable(device):
+            return
 
 
 def add(line: Line, file: Path) -> None:
+    """In one piece, for others write there too."""
     cut_off = file.exists() and not file.read_bytes().endswith(b"\n")
-    with file.open("a", encoding="utf-8") as lines:
-        lines.write("\n" * cut_off + json.dumps(asdict(line)) + "\n")
+    with file.open("ab", buffering=0) as lines:
+        lines.write(("\n" * cut_off + json.dumps(asdict(line)) + "\n").encode())
 
 
 def read(file: Path) -> list[Line]:
@@ -48,18 +101,34 @@ def read(file: Path) -> list[Line]:
         return []
     whole = [line for line in file.read_text(encoding="utf-8").splitlines() if line.endswith("}")]
     lines = [Line(**json.loads(line)) for line in whole]  # one may have been cut off
-    return list({(line.implementation, line.dtype, line.problem): line for line in lines}.values())
+    return list({line.asked: line for line in lines}.values())
 
 
-def _line(name: str, title: str, problem: Problem, device: str) -> Line:
-    entry, line = find(name), partial(Line, implementation=name, dtype=problem.dtype, problem=title)
-    if reason := entry.unsupported(problem, device, "forward"):
+def verdict(asked: Asked, device: str) -> Line:
+    """Whatever happens, a line."""
+    problem = replace(KNOWN[asked.problem], dtype=asked.dtype)
+    line = partial(Line, **asked._asdict())
+    if reason := find(asked.implementation).unsupported(problem, device, "forward"):
         return line(status="unsupported", reason=reason)
-    given = oracle.inputs(problem, device=device)
-    known = check.truth(problem, given)
     try:
-        verdict = check.examine(entry, problem, given, known)
+        return _examined(asked, problem, device)
     except Exception as error:  # one broken case must not end the check of the others
         return line(status="failed", reason=f"{type(error).__name__}: {error}".splitlines()[0])
-    word, reason = ("right", "") if verdict.right else ("wrong", str(verdict))
-    return line(status=word, reason=reason, errors=verdict.errors, bounds=verdict.bounds)
+
+
+def _examined(asked: Asked, problem: Problem, device: str) -> Line:
+    given = oracle.inputs(problem, device=device)
+    found = check.examine(find(asked.implementation), problem, given, check.truth(problem, given))
+    status, reason = ("right", "") if found.right else ("wrong", str(found))
+    return Line(**asked._asdict(), status=status, reason=reason, errors=found.errors, bounds=found.bounds)
+
+
+def _usable(device: str) -> bool:
+    """False after an error of CUDA that stays with the process: an illegal access, an assertion."""
+    if device != "cuda":
+        return True
+    try:
+        torch.cuda.synchronize()
+    except RuntimeError:
+        return False
+    return True

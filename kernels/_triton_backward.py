@@ -15,6 +15,7 @@ from ._triton_parts import (
     rows,
     span,
     start,
+    weights,
 )
 
 
@@ -22,23 +23,25 @@ from ._triton_parts import (
 def _step(  # type: ignore[no-untyped-def]
     b_q, b_y, b_x, b_do, b_lse, b_delta, b_dq, b_dy, b_dx, p_k, p_v, p_eye, p_unit, p_part_k, p_part_v,
     i_start, n_slots, n_x, inverse, skip_y, skip_x, s_ky, s_kx, s_kd, s_vy, s_vx, s_vd,
-    SIZE: tl.constexpr, MASKED: tl.constexpr, C: tl.constexpr, POSITION: tl.constexpr, DIM: tl.constexpr,
-    DIM_V: tl.constexpr, D: tl.constexpr, DV: tl.constexpr, ROWS: tl.constexpr, LIVE: tl.constexpr,
-    ACC: tl.constexpr, PRECISION: tl.constexpr, WIDE: tl.constexpr,
+    SIZE: tl.constexpr, MASKED: tl.constexpr, C: tl.constexpr, PRE: tl.constexpr, POSITION: tl.constexpr,
+    DIM: tl.constexpr, DIM_V: tl.constexpr, D: tl.constexpr, DV: tl.constexpr, ROWS: tl.constexpr,
+    LIVE: tl.constexpr, ACC: tl.constexpr, PRECISION: tl.constexpr, UNIT: tl.constexpr, WIDE: tl.constexpr,
 ):  # fmt: skip
     """Weights again, from the log-sum-exp; what this tile adds to the gradients of its keys and values."""
     o_n = i_start + tl.arange(0, SIZE)
     o_y = divide(o_n, inverse)
     o_x = o_n - o_y * n_x
     m_n = o_n < n_slots
-    b_k = rows(p_k, offsets(o_y, s_ky, o_x, s_kx, WIDE), s_kd, m_n, DIM, D, MASKED, WIDE)  # [slot D]
-    b_v = rows(p_v, offsets(o_y, s_vy, o_x, s_vx, WIDE), s_vd, m_n, DIM_V, DV, MASKED, WIDE)  # [slot DV]
+    b_k = rows(p_k, offsets(o_y, s_ky, o_x, s_kx, UNIT, WIDE), s_kd, m_n, DIM, D, MASKED, WIDE)  # [slot D]
+    b_v = rows(
+        p_v, offsets(o_y, s_vy, o_x, s_vx, UNIT, WIDE), s_vd, m_n, DIM_V, DV, MASKED, WIDE
+    )  # [slot DV]
     i_y = tl.minimum(o_y + skip_y, ROWS - 1) if MASKED else o_y + skip_y
     i_x = o_x + skip_x
     b_s = logits(b_q, b_y, b_x, b_k, p_eye, i_y, i_x, POSITION, ROWS, ACC, PRECISION)
     if MASKED:
         b_s = tl.where(m_n[None, :], b_s, float("-inf"))
-    b_p = tl.exp2(b_s * C - b_lse[:, None])
+    b_p = weights(b_s, b_lse, C, PRE)
     b_dp = tl.dot(b_do, tl.trans(b_v), input_precision=PRECISION, out_dtype=ACC)
     b_ds = (b_p * (b_dp - b_delta[:, None])).to(b_q.dtype)
     b_dq = tl.dot(b_ds, b_k, b_dq, input_precision=PRECISION, out_dtype=ACC)
@@ -90,12 +93,12 @@ def halo_bwd(  # type: ignore[no-untyped-def]
     s_qb, s_qn, s_qy, s_qx, s_qd, s_kb, s_kn, s_ky, s_kx, s_kd,
     s_vb, s_vn, s_vy, s_vx, s_vd, s_ob, s_on, s_oy, s_ox, s_od,
     s_gb, s_gn, s_gy, s_gx, s_gd, s_db, s_dn, s_dy, s_dx, s_dd,
-    C: tl.constexpr, REL: tl.constexpr, SCALE: tl.constexpr, POSITION_SCALE: tl.constexpr,
+    C: tl.constexpr, PRE: tl.constexpr, REL: tl.constexpr, SCALE: tl.constexpr, POSITION_SCALE: tl.constexpr,
     BLOCK: tl.constexpr, HALO: tl.constexpr, STRIDE: tl.constexpr, STEP: tl.constexpr, ZERO: tl.constexpr,
     POSITION: tl.constexpr, FIRST_X: tl.constexpr, DIM_REL: tl.constexpr, DIM: tl.constexpr,
     DIM_V: tl.constexpr, D: tl.constexpr, DV: tl.constexpr, ROWS: tl.constexpr, LIVE: tl.constexpr,
     TY: tl.constexpr, TX: tl.constexpr, CHUNK: tl.constexpr, EACH: tl.constexpr, ACC: tl.constexpr,
-    TABLE: tl.constexpr, PRECISION: tl.constexpr, WIDE: tl.constexpr,
+    TABLE: tl.constexpr, PRECISION: tl.constexpr, UNIT: tl.constexpr, WIDE: tl.constexpr,
 ):  # fmt: skip
     SIDE: tl.constexpr = BLOCK // STRIDE
     WINDOW: tl.constexpr = BLOCK + 2 * HALO
@@ -109,31 +112,33 @@ def halo_bwd(  # type: ignore[no-untyped-def]
     n_qy, n_qx = tl.minimum(SIDE - i_a, QY - i_qy), tl.minimum(SIDE - i_c, QX - i_qx)
     o_qy, o_qx = tl.arange(0, TILE) // TX, tl.arange(0, TILE) % TX
     m_q = (o_qy < n_qy) & (o_qx < n_qx)
-    p_q += start(i_b, i_head, i_qy, i_qx, s_qb, s_qn, s_qy, s_qx)
-    p_do += start(i_b, i_head, i_qy, i_qx, s_gb, s_gn, s_gy, s_gx)
-    p_out += start(i_b, i_head, i_qy, i_qx, s_ob, s_on, s_oy, s_ox)
+    p_q += start(i_b, i_head, i_qy, i_qx, s_qb, s_qn, s_qy, s_qx, UNIT)
+    p_do += start(i_b, i_head, i_qy, i_qx, s_gb, s_gn, s_gy, s_gx, UNIT)
+    p_out += start(i_b, i_head, i_qy, i_qx, s_ob, s_on, s_oy, s_ox, UNIT)
     p_lse += ((i_b * HEADS + i_head) * QY + i_qy) * QX + i_qx
     o_y, n_y, skip_y = span(i_by, Y, BLOCK, HALO)
     o_x, n_x, skip_x = span(i_bx, X, BLOCK, HALO)
     n_slots, inverse = n_y * n_x, reciprocal(n_x)
-    p_k += start(i_b, i_head, o_y, o_x, s_kb, s_kn, s_ky, s_kx)
-    p_v += start(i_b, i_head, o_y, o_x, s_vb, s_vn, s_vy, s_vx)
+    p_k += start(i_b, i_head, o_y, o_x, s_kb, s_kn, s_ky, s_kx, UNIT)
+    p_v += start(i_b, i_head, o_y, o_x, s_vb, s_vn, s_vy, s_vx, UNIT)
     p_part_k += i_part * SLOTS * DIM
     p_part_v += i_part * SLOTS * DIM_V
-    p_dq += start(i_b, i_head, i_qy, i_qx, s_db, s_dn, s_dy, s_dx)
+    p_dq += start(i_b, i_head, i_qy, i_qx, s_db, s_dn, s_dy, s_dx, UNIT)
     p_part_r += i_part * (2 * (2 * WINDOW - 1) * DIM_REL)
     n_full = n_slots // CHUNK * CHUNK
     for _ in range(EACH):
-        b_q = rows(p_q, offsets(o_qy, s_qy, o_qx, s_qx, WIDE), s_qd, m_q, DIM, D, True, WIDE)  # [query D]
-        b_do = rows(p_do, offsets(o_qy, s_gy, o_qx, s_gx, WIDE), s_gd, m_q, DIM_V, DV, True, WIDE)
-        b_out = rows(p_out, offsets(o_qy, s_oy, o_qx, s_ox, WIDE), s_od, m_q, DIM_V, DV, True, WIDE)
+        b_q = rows(
+            p_q, offsets(o_qy, s_qy, o_qx, s_qx, UNIT, WIDE), s_qd, m_q, DIM, D, True, WIDE
+        )  # [query D]
+        b_do = rows(p_do, offsets(o_qy, s_gy, o_qx, s_gx, UNIT, WIDE), s_gd, m_q, DIM_V, DV, True, WIDE)
+        b_out = rows(p_out, offsets(o_qy, s_oy, o_qx, s_ox, UNIT, WIDE), s_od, m_q, DIM_V, DV, True, WIDE)
         b_delta = tl.sum(b_do.to(ACC) * b_out.to(ACC), 1)
         b_lse = tl.load(p_lse + o_qy * QX + o_qx, mask=m_q, other=float("inf"))  # weights of 0 beyond
         b_y, b_x = b_q, b_q
         if POSITION:
             b_y, b_x = both_relative(
                 p_q, p_height, p_width, i_a, i_c, n_qy, n_qx, s_qy, s_qx, s_qd, REL, FIRST_X, DIM_REL, STEP,
-                WINDOW, TY, TX, D, DIM, ROWS, ACC, TABLE, PRECISION, WIDE,
+                WINDOW, TY, TX, D, DIM, ROWS, ACC, TABLE, PRECISION, UNIT, WIDE,
             )  # fmt: skip
         b_dq = tl.zeros([TILE, D], ACC)
         b_dy = tl.zeros([TILE, ROWS], ACC)
@@ -142,23 +147,23 @@ def halo_bwd(  # type: ignore[no-untyped-def]
             b_dq, b_dy, b_dx = _step(
                 b_q, b_y, b_x, b_do, b_lse, b_delta, b_dq, b_dy, b_dx, p_k, p_v, p_eye, p_unit, p_part_k,
                 p_part_v, i_start, n_slots, n_x, inverse, skip_y, skip_x, s_ky, s_kx, s_kd, s_vy, s_vx, s_vd,
-                CHUNK, False, C, POSITION, DIM, DIM_V, D, DV, ROWS, LIVE, ACC, PRECISION, WIDE,
+                CHUNK, False, C, PRE, POSITION, DIM, DIM_V, D, DV, ROWS, LIVE, ACC, PRECISION, UNIT, WIDE,
             )  # fmt: skip
         for i_start in range(n_full, n_slots, 16):
             b_dq, b_dy, b_dx = _step(
                 b_q, b_y, b_x, b_do, b_lse, b_delta, b_dq, b_dy, b_dx, p_k, p_v, p_eye, p_unit, p_part_k,
                 p_part_v, i_start, n_slots, n_x, inverse, skip_y, skip_x, s_ky, s_kx, s_kd, s_vy, s_vx, s_vd,
-                16, True, C, POSITION, DIM, DIM_V, D, DV, ROWS, LIVE, ACC, PRECISION, WIDE,
+                16, True, C, PRE, POSITION, DIM, DIM_V, D, DV, ROWS, LIVE, ACC, PRECISION, UNIT, WIDE,
             )  # fmt: skip
         b_dq *= SCALE
         if POSITION:
             if ZERO:
                 if n_slots < WINDOW * WINDOW:  # slots outside the map: dp is 0, so ds = -p delta
                     b_r1, b_c1, b_top1, b_r2, b_c2, b_top2 = outside(
-                        b_y, b_x, skip_y, n_y, skip_x, n_x, WINDOW, ROWS, ACC, C
+                        b_y, b_x, skip_y, n_y, skip_x, n_x, WINDOW, ROWS, ACC, C, PRE
                     )
-                    b_1 = tl.exp2(b_top1 - b_lse) * b_delta
-                    b_2 = tl.exp2(b_top2 - b_lse) * b_delta
+                    b_1 = tl.exp2((b_top1 - b_lse) * (C / PRE)) * b_delta
+                    b_2 = tl.exp2((b_top2 - b_lse) * (C / PRE)) * b_delta
                     b_dy -= b_r1 * (tl.sum(b_c1, 1) * b_1)[:, None] + b_r2 * (tl.sum(b_c2, 1) * b_2)[:, None]
                     b_dx -= b_c1 * (tl.sum(b_r1, 1) * b_1)[:, None] + b_c2 * (tl.sum(b_r2, 1) * b_2)[:, None]
             b_more = _to_table(
@@ -175,14 +180,14 @@ def halo_bwd(  # type: ignore[no-untyped-def]
             b_dq += (b_more + b_across) * POSITION_SCALE
         o_d = tl.arange(0, D)
         o_channel = o_d.to(tl.int64) * s_dd if WIDE else o_d * s_dd
-        o_dq = offsets(o_qy, s_dy, o_qx, s_dx, WIDE)[:, None] + o_channel[None, :]
+        o_dq = offsets(o_qy, s_dy, o_qx, s_dx, UNIT, WIDE)[:, None] + o_channel[None, :]
         tl.store(p_dq + o_dq, b_dq.to(p_dq.dtype.element_ty), mask=m_q[:, None] & (o_d < DIM)[None, :])
-        p_q += s_qn
-        p_k += s_kn
-        p_v += s_vn
-        p_out += s_on
-        p_do += s_gn
-        p_dq += s_dn
+        p_q += tl.cast(s_qn, tl.int64) * UNIT
+        p_k += tl.cast(s_kn, tl.int64) * UNIT
+        p_v += tl.cast(s_vn, tl.int64) * UNIT
+        p_out += tl.cast(s_on, tl.int64) * UNIT
+        p_do += tl.cast(s_gn, tl.int64) * UNIT
+        p_dq += tl.cast(s_dn, tl.int64) * UNIT
         p_lse += QY * QX
         p_part_k += TILES * SLOTS * DIM
         p_part_v += TILES * SLOTS * DIM_V
@@ -193,7 +198,7 @@ def halo_bwd(  # type: ignore[no-untyped-def]
 def fold(  # type: ignore[no-untyped-def]
     p_part, p_d, HEADS, Y, X, GRID_Y, GRID_X, SLOTS, s_b, s_n, s_y, s_x, s_d,
     FACTOR: tl.constexpr, BLOCK: tl.constexpr, HALO: tl.constexpr, TILES: tl.constexpr, DIM: tl.constexpr,
-    D: tl.constexpr, KEYS: tl.constexpr, ACC: tl.constexpr,
+    D: tl.constexpr, KEYS: tl.constexpr, ACC: tl.constexpr, UNIT: tl.constexpr,
 ):  # fmt: skip
     """A key's gradient: what every window that holds it has for it, in the order of the windows."""
     WINDOW: tl.constexpr = BLOCK + 2 * HALO
@@ -215,7 +220,7 @@ def fold(  # type: ignore[no-untyped-def]
         for i_tile in range(TILES):
             o_part = ((i_window * TILES + i_tile) * SLOTS + o_n)[:, None] * DIM + o_d[None, :]
             b_sum += tl.load(p_part + o_part, mask=m[:, None] & (o_d < DIM)[None, :], other=0.0).to(ACC)
-    o_out = start(i_b, i_head, o_y, o_x, s_b, s_n, s_y, s_x)
+    o_out = start(i_b, i_head, o_y, o_x, s_b, s_n, s_y, s_x, UNIT)
     p_d += o_out[:, None] + o_d.to(tl.int64)[None, :] * s_d
     m_out = (o_key < Y * X)[:, None] & (o_d < DIM)[None, :]
     tl.store(p_d, (b_sum * FACTOR).to(p_d.dtype.element_ty), mask=m_out)

@@ -20,6 +20,7 @@ from ._triton_parts import (
     rows,
     span,
     start,
+    weights,
 )
 
 
@@ -27,12 +28,12 @@ from ._triton_parts import (
 def _scores(  # type: ignore[no-untyped-def]
     o_n, b_q, b_y, b_x, p_k, p_eye, n_x, inverse, skip_y, skip_x, s_ky, s_kx, s_kd,
     POSITION: tl.constexpr, DIM: tl.constexpr, D: tl.constexpr, ROWS: tl.constexpr, ACC: tl.constexpr,
-    PRECISION: tl.constexpr, WIDE: tl.constexpr,
+    PRECISION: tl.constexpr, UNIT: tl.constexpr, WIDE: tl.constexpr,
 ):  # fmt: skip
     """[query slot] logits of the slots `o_n` in units of q.k, and the slots' rows and columns."""
     o_y = divide(o_n, inverse)
     o_x = o_n - o_y * n_x
-    b_k = rows(p_k, offsets(o_y, s_ky, o_x, s_kx, WIDE), s_kd, o_n, DIM, D, False, WIDE)  # [slot D]
+    b_k = rows(p_k, offsets(o_y, s_ky, o_x, s_kx, UNIT, WIDE), s_kd, o_n, DIM, D, False, WIDE)  # [slot D]
     i_y, i_x = o_y + skip_y, o_x + skip_x
     b_s = logits(b_q, b_y, b_x, b_k, p_eye, i_y, i_x, POSITION, ROWS, ACC, PRECISION)
     return b_s, o_y, o_x
@@ -40,12 +41,13 @@ def _scores(  # type: ignore[no-untyped-def]
 
 @triton.jit  # type: ignore[untyped-decorator]
 def _add(  # type: ignore[no-untyped-def]
-    b_s, o_y, o_x, b_top, b_sum, b_acc, p_v, s_vy, s_vx, s_vd, C: tl.constexpr, DIM_V: tl.constexpr,
-    DV: tl.constexpr, ACC: tl.constexpr, PRECISION: tl.constexpr, WIDE: tl.constexpr,
+    b_s, o_y, o_x, b_top, b_sum, b_acc, p_v, s_vy, s_vx, s_vd, C: tl.constexpr, PRE: tl.constexpr,
+    DIM_V: tl.constexpr, DV: tl.constexpr, ACC: tl.constexpr, PRECISION: tl.constexpr, UNIT: tl.constexpr,
+    WIDE: tl.constexpr,
 ):  # fmt: skip
     """Adds weights to their sums, [query 8] so that threads need not meet, and times values to [query DV]."""
-    b_v = rows(p_v, offsets(o_y, s_vy, o_x, s_vx, WIDE), s_vd, o_y, DIM_V, DV, False, WIDE)  # [slot DV]
-    b_p = tl.exp2(b_s * C - (b_top * C)[:, None])
+    b_v = rows(p_v, offsets(o_y, s_vy, o_x, s_vx, UNIT, WIDE), s_vd, o_y, DIM_V, DV, False, WIDE)  # [slot DV]
+    b_p = weights(b_s, b_top * PRE, C, PRE)
     b_acc = tl.dot(b_p.to(b_v.dtype), b_v, b_acc, input_precision=PRECISION, out_dtype=ACC)
     return b_sum + tl.sum(tl.reshape(b_p, [b_p.shape[0], b_p.shape[1] // 8, 8]), 1), b_acc
 
@@ -53,15 +55,18 @@ def _add(  # type: ignore[no-untyped-def]
 @triton.jit  # type: ignore[untyped-decorator]
 def _step(  # type: ignore[no-untyped-def]
     o_n, b_q, b_y, b_x, b_top, b_sum, b_acc, p_k, p_v, p_eye, n_x, inverse, skip_y, skip_x,
-    s_ky, s_kx, s_kd, s_vy, s_vx, s_vd, C: tl.constexpr, POSITION: tl.constexpr, DIM: tl.constexpr,
-    DIM_V: tl.constexpr, D: tl.constexpr, DV: tl.constexpr, ROWS: tl.constexpr, ACC: tl.constexpr,
-    PRECISION: tl.constexpr, WIDE: tl.constexpr,
+    s_ky, s_kx, s_kd, s_vy, s_vx, s_vd, C: tl.constexpr, PRE: tl.constexpr, POSITION: tl.constexpr,
+    DIM: tl.constexpr, DIM_V: tl.constexpr, D: tl.constexpr, DV: tl.constexpr, ROWS: tl.constexpr,
+    ACC: tl.constexpr, PRECISION: tl.constexpr, UNIT: tl.constexpr, WIDE: tl.constexpr,
 ):  # fmt: skip
     b_s, o_y, o_x = _scores(
         o_n, b_q, b_y, b_x, p_k, p_eye, n_x, inverse, skip_y, skip_x, s_ky, s_kx, s_kd, POSITION, DIM, D,
-        ROWS, ACC, PRECISION, WIDE,
+        ROWS, ACC, PRECISION, UNIT, WIDE,
     )  # fmt: skip
-    return _add(b_s, o_y, o_x, b_top, b_sum, b_acc, p_v, s_vy, s_vx, s_vd, C, DIM_V, DV, ACC, PRECISION, WIDE)
+    return _add(
+        b_s, o_y, o_x, b_top, b_sum, b_acc, p_v, s_vy, s_vx, s_vd, C, PRE, DIM_V, DV, ACC, PRECISION, UNIT,
+        WIDE,
+    )  # fmt: skip
 
 
 @triton.jit  # type: ignore[untyped-decorator]
@@ -69,12 +74,12 @@ def halo_fwd(  # type: ignore[no-untyped-def]
     p_q, p_k, p_v, p_height, p_width, p_eye, p_out, p_lse, HEADS, Y, X, QY, QX, GRID_Y, GRID_X,
     s_qb, s_qn, s_qy, s_qx, s_qd, s_kb, s_kn, s_ky, s_kx, s_kd,
     s_vb, s_vn, s_vy, s_vx, s_vd, s_ob, s_on, s_oy, s_ox, s_od,
-    C: tl.constexpr, REL: tl.constexpr, BLOCK: tl.constexpr, HALO: tl.constexpr, STRIDE: tl.constexpr,
-    STEP: tl.constexpr, ZERO: tl.constexpr, POSITION: tl.constexpr, FIRST_X: tl.constexpr,
+    C: tl.constexpr, PRE: tl.constexpr, REL: tl.constexpr, BLOCK: tl.constexpr, HALO: tl.constexpr,
+    STRIDE: tl.constexpr, STEP: tl.constexpr, ZERO: tl.constexpr, POSITION: tl.constexpr, FIRST_X: tl.constexpr,
     DIM_REL: tl.constexpr, DIM: tl.constexpr, DIM_V: tl.constexpr, D: tl.constexpr, DV: tl.constexpr,
     ROWS: tl.constexpr, TY: tl.constexpr, TX: tl.constexpr, CHUNK: tl.constexpr, EACH: tl.constexpr,
     ABOVE: tl.constexpr, MUCH: tl.constexpr, ACC: tl.constexpr, TABLE: tl.constexpr,
-    PRECISION: tl.constexpr, WIDE: tl.constexpr,
+    PRECISION: tl.constexpr, UNIT: tl.constexpr, WIDE: tl.constexpr,
 ):  # fmt: skip
     SIDE: tl.constexpr = BLOCK // STRIDE
     WINDOW: tl.constexpr = BLOCK + 2 * HALO
@@ -94,42 +99,45 @@ def halo_fwd(  # type: ignore[no-untyped-def]
     o_few = tl.arange(0, 16)  # what is left of a window after sixteens, filled up with slots spread over it
     m_few = o_few < n_rest
     o_few = tl.where(m_few, n_even + o_few, o_few * n_slots // 16)
-    p_q += start(i_b, i_head, i_qy, i_qx, s_qb, s_qn, s_qy, s_qx)
-    p_k += start(i_b, i_head, o_y, o_x, s_kb, s_kn, s_ky, s_kx)
-    p_v += start(i_b, i_head, o_y, o_x, s_vb, s_vn, s_vy, s_vx)
-    p_out += start(i_b, i_head, i_qy, i_qx, s_ob, s_on, s_oy, s_ox)
+    p_q += start(i_b, i_head, i_qy, i_qx, s_qb, s_qn, s_qy, s_qx, UNIT)
+    p_k += start(i_b, i_head, o_y, o_x, s_kb, s_kn, s_ky, s_kx, UNIT)
+    p_v += start(i_b, i_head, o_y, o_x, s_vb, s_vn, s_vy, s_vx, UNIT)
+    p_out += start(i_b, i_head, i_qy, i_qx, s_ob, s_on, s_oy, s_ox, UNIT)
     p_lse += ((i_b * HEADS + i_head) * QY + i_qy) * QX + i_qx
     for _ in range(EACH):
-        b_q = rows(p_q, offsets(o_qy, s_qy, o_qx, s_qx, WIDE), s_qd, m_q, DIM, D, True, WIDE)  # [query D]
+        b_q = rows(
+            p_q, offsets(o_qy, s_qy, o_qx, s_qx, UNIT, WIDE), s_qd, m_q, DIM, D, True, WIDE
+        )  # [query D]
         b_y, b_x = b_q, b_q
         if POSITION:
             b_y, b_x = both_relative(
                 p_q, p_height, p_width, i_a, i_c, n_qy, n_qx, s_qy, s_qx, s_qd, REL, FIRST_X, DIM_REL, STEP,
-                WINDOW, TY, TX, D, DIM, ROWS, ACC, TABLE, PRECISION, WIDE,
+                WINDOW, TY, TX, D, DIM, ROWS, ACC, TABLE, PRECISION, UNIT, WIDE,
             )  # fmt: skip
         b_top, b_sum, b_out = tl.zeros([TILE], ACC), tl.zeros([TILE], ACC), tl.zeros([TILE, DV], ACC)
         tries = 0
         while tries < 2:
             b_few, o_fy, o_fx = _scores(
                 o_few, b_q, b_y, b_x, p_k, p_eye, n_x, inverse, skip_y, skip_x, s_ky, s_kx, s_kd, POSITION,
-                DIM, D, ROWS, ACC, PRECISION, WIDE,
+                DIM, D, ROWS, ACC, PRECISION, UNIT, WIDE,
             )  # fmt: skip
             b_top = tl.where(tries == 0, tl.max(b_few, 1) + ABOVE, b_top)
             b_eighths, b_acc = _add(
                 tl.where(m_few[None, :], b_few, float("-inf")), o_fy, o_fx, b_top, tl.zeros([TILE, 8], ACC),
-                tl.zeros([TILE, DV], ACC), p_v, s_vy, s_vx, s_vd, C, DIM_V, DV, ACC, PRECISION, WIDE,
+                tl.zeros([TILE, DV], ACC), p_v, s_vy, s_vx, s_vd, C, PRE, DIM_V, DV, ACC, PRECISION, UNIT,
+                WIDE,
             )  # fmt: skip
             for i_start in range(0, n_full, CHUNK):
                 b_eighths, b_acc = _step(
                     i_start + tl.arange(0, CHUNK), b_q, b_y, b_x, b_top, b_eighths, b_acc, p_k, p_v, p_eye,
                     n_x, inverse, skip_y, skip_x, s_ky, s_kx, s_kd, s_vy, s_vx, s_vd,
-                    C, POSITION, DIM, DIM_V, D, DV, ROWS, ACC, PRECISION, WIDE,
+                    C, PRE, POSITION, DIM, DIM_V, D, DV, ROWS, ACC, PRECISION, UNIT, WIDE,
                 )  # fmt: skip
             for i_start in range(n_full, n_even, 16):
                 b_eighths, b_acc = _step(
                     i_start + tl.arange(0, 16), b_q, b_y, b_x, b_top, b_eighths, b_acc, p_k, p_v, p_eye,
                     n_x, inverse, skip_y, skip_x, s_ky, s_kx, s_kd, s_vy, s_vx, s_vd,
-                    C, POSITION, DIM, DIM_V, D, DV, ROWS, ACC, PRECISION, WIDE,
+                    C, PRE, POSITION, DIM, DIM_V, D, DV, ROWS, ACC, PRECISION, UNIT, WIDE,
                 )  # fmt: skip
             b_sum, b_out = tl.sum(b_eighths, 1), b_acc
             tries += 1
@@ -140,34 +148,34 @@ def halo_fwd(  # type: ignore[no-untyped-def]
                     o_n = tl.minimum(i_start + tl.arange(0, CHUNK), n_slots - 1)
                     b_all, _y, _x = _scores(
                         o_n, b_q, b_y, b_x, p_k, p_eye, n_x, inverse, skip_y, skip_x, s_ky, s_kx, s_kd,
-                        POSITION, DIM, D, ROWS, ACC, PRECISION, WIDE,
+                        POSITION, DIM, D, ROWS, ACC, PRECISION, UNIT, WIDE,
                     )  # fmt: skip
                     b_top = tl.maximum(b_top, tl.max(b_all, 1))
-        b_top = b_top * C
+        b_top = b_top * PRE
         if ZERO:
             if n_slots < WINDOW * WINDOW:  # slots outside the map weigh in the sum, and nothing else
                 if POSITION:
                     b_r1, b_c1, b_top1, b_r2, b_c2, b_top2 = outside(
-                        b_y, b_x, skip_y, n_y, skip_x, n_x, WINDOW, ROWS, ACC, C
+                        b_y, b_x, skip_y, n_y, skip_x, n_x, WINDOW, ROWS, ACC, C, PRE
                     )
                     b_new = tl.maximum(b_top, tl.maximum(b_top1, b_top2))
-                    b_more = tl.sum(b_r1, 1) * tl.sum(b_c1, 1) * tl.exp2(b_top1 - b_new)
-                    b_more += tl.sum(b_r2, 1) * tl.sum(b_c2, 1) * tl.exp2(b_top2 - b_new)
+                    b_more = tl.sum(b_r1, 1) * tl.sum(b_c1, 1) * tl.exp2((b_top1 - b_new) * (C / PRE))
+                    b_more += tl.sum(b_r2, 1) * tl.sum(b_c2, 1) * tl.exp2((b_top2 - b_new) * (C / PRE))
                 else:
                     b_new = tl.maximum(b_top, 0.0)
-                    b_more = (WINDOW * WINDOW - n_slots) * tl.exp2(-b_new)
-                b_old = tl.exp2(b_top - b_new)
+                    b_more = (WINDOW * WINDOW - n_slots) * tl.exp2(-b_new * (C / PRE))
+                b_old = tl.exp2((b_top - b_new) * (C / PRE))
                 b_sum = b_sum * b_old + b_more
                 b_out = b_out * b_old[:, None]
                 b_top = b_new
         o_v = tl.arange(0, DV)
         o_channel = o_v.to(tl.int64) * s_od if WIDE else o_v * s_od
-        o_out = offsets(o_qy, s_oy, o_qx, s_ox, WIDE)[:, None] + o_channel[None, :]
+        o_out = offsets(o_qy, s_oy, o_qx, s_ox, UNIT, WIDE)[:, None] + o_channel[None, :]
         b_out = (b_out * (1.0 / b_sum)[:, None]).to(p_out.dtype.element_ty)
         tl.store(p_out + o_out, b_out, mask=m_q[:, None] & (o_v < DIM_V)[None, :])
-        tl.store(p_lse + o_qy * QX + o_qx, b_top + tl.log2(b_sum), mask=m_q)
-        p_q += s_qn
-        p_k += s_kn
-        p_v += s_vn
-        p_out += s_on
+        tl.store(p_lse + o_qy * QX + o_qx, b_top + tl.log2(b_sum) * (PRE / C), mask=m_q)
+        p_q += tl.cast(s_qn, tl.int64) * UNIT
+        p_k += tl.cast(s_kn, tl.int64) * UNIT
+        p_v += tl.cast(s_vn, tl.int64) * UNIT
+        p_out += tl.cast(s_on, tl.int64) * UNIT
         p_lse += QY * QX

@@ -34,10 +34,10 @@ def span(i_block, SIZE, BLOCK: tl.constexpr, HALO: tl.constexpr):  # type: ignor
     return o_first, n, o_first - o_window
 
 
-@triton.jit
-def start(i_b, i_head, i_y, i_x, s_b, s_n, s_y, s_x):  # type: ignore[no-untyped-def]
+@triton.jit  # type: ignore[untyped-decorator]
+def start(i_b, i_head, i_y, i_x, s_b, s_n, s_y, s_x, UNIT: tl.constexpr):  # type: ignore[no-untyped-def]
     """Of a position's channels, in 64 bits; batch and head are in 64 bits already."""
-    return i_b * s_b + i_head * s_n + i_y.to(tl.int64) * s_y + i_x.to(tl.int64) * s_x
+    return (i_b * s_b + i_head * s_n + i_y.to(tl.int64) * s_y + i_x.to(tl.int64) * s_x) * UNIT
 
 
 @triton.jit
@@ -53,11 +53,11 @@ def divide(o, reciprocal):  # type: ignore[no-untyped-def]
 
 
 @triton.jit  # type: ignore[untyped-decorator]
-def offsets(o_y, s_y, o_x, s_x, WIDE: tl.constexpr):  # type: ignore[no-untyped-def]
+def offsets(o_y, s_y, o_x, s_x, UNIT: tl.constexpr, WIDE: tl.constexpr):  # type: ignore[no-untyped-def]
     """In 64 bits where a window is so wide in memory that it needs them."""
     if WIDE:
-        return o_y.to(tl.int64) * s_y + o_x.to(tl.int64) * s_x
-    return o_y * s_y + o_x * s_x
+        return (o_y.to(tl.int64) * s_y + o_x.to(tl.int64) * s_x) * UNIT
+    return (o_y * s_y + o_x * s_x) * UNIT
 
 
 @triton.jit  # type: ignore[untyped-decorator]
@@ -82,13 +82,13 @@ def relative(  # type: ignore[no-untyped-def]
     p_q, p_table, i_first, s_outer, s_inner, s_d, m_outer, m_inner,
     OUTER: tl.constexpr, INNER: tl.constexpr, D: tl.constexpr, DIM: tl.constexpr,
     FIRST: tl.constexpr, DIM_REL: tl.constexpr, STEP: tl.constexpr, WINDOW: tl.constexpr,
-    ROWS: tl.constexpr, ACC: tl.constexpr, PRECISION: tl.constexpr, WIDE: tl.constexpr,
+    ROWS: tl.constexpr, ACC: tl.constexpr, PRECISION: tl.constexpr, UNIT: tl.constexpr, WIDE: tl.constexpr,
 ):  # fmt: skip
     """[OUTER INNER ROWS]: q.r of every slot along the axis of which `OUTER` counts the queries."""
     o_d, o_w, o_outer, o_inner = tl.arange(0, D), tl.arange(0, ROWS), tl.arange(0, OUTER), tl.arange(0, INNER)
     m = (m_outer[:, None] & m_inner[None, :])[:, :, None] & (o_d < DIM)[None, None, :]
     o_channel = o_d.to(tl.int64) * s_d if WIDE else o_d * s_d
-    o_q = offsets(o_outer[:, None], s_outer, o_inner[None, :], s_inner, WIDE)
+    o_q = offsets(o_outer[:, None], s_outer, o_inner[None, :], s_inner, UNIT, WIDE)
     b_q = tl.load(p_q + o_q[:, :, None] + o_channel[None, None, :], mask=m, other=0.0)  # [OUTER INNER D]
     o_row = o_w[None, :] - STEP * (i_first + o_outer)[:, None] + WINDOW - 1
     m_row = (o_row >= 0) & (o_row < 2 * WINDOW - 1)
@@ -104,17 +104,17 @@ def both_relative(  # type: ignore[no-untyped-def]
     p_q, p_height, p_width, i_a, i_c, n_y, n_x, s_y, s_x, s_d, REL: tl.constexpr, FIRST_X: tl.constexpr,
     DIM_REL: tl.constexpr, STEP: tl.constexpr, WINDOW: tl.constexpr, TY: tl.constexpr, TX: tl.constexpr,
     D: tl.constexpr, DIM: tl.constexpr, ROWS: tl.constexpr, ACC: tl.constexpr, TABLE: tl.constexpr,
-    PRECISION: tl.constexpr, WIDE: tl.constexpr,
+    PRECISION: tl.constexpr, UNIT: tl.constexpr, WIDE: tl.constexpr,
 ):  # fmt: skip
     """[query ROWS] twice: the relative logits of the window's rows and of its columns, in units of q.k."""
     m_y, m_x = tl.arange(0, TY) < n_y, tl.arange(0, TX) < n_x
     b_y = relative(
         p_q, p_height, i_a, s_y, s_x, s_d, m_y, m_x,
-        TY, TX, D, DIM, 0, DIM_REL, STEP, WINDOW, ROWS, ACC, PRECISION, WIDE,
+        TY, TX, D, DIM, 0, DIM_REL, STEP, WINDOW, ROWS, ACC, PRECISION, UNIT, WIDE,
     )  # fmt: skip
     b_x = relative(
         p_q, p_width, i_c, s_x, s_y, s_d, m_x, m_y,
-        TX, TY, D, DIM, FIRST_X, DIM_REL, STEP, WINDOW, ROWS, ACC, PRECISION, WIDE,
+        TX, TY, D, DIM, FIRST_X, DIM_REL, STEP, WINDOW, ROWS, ACC, PRECISION, UNIT, WIDE,
     )  # fmt: skip
     b_y, b_x = narrow(b_y * REL, TABLE), tl.permute(narrow(b_x * REL, TABLE), (1, 0, 2))
     return tl.reshape(b_y, [TY * TX, ROWS]), tl.reshape(b_x, [TY * TX, ROWS])
@@ -150,28 +150,38 @@ def logits(  # type: ignore[no-untyped-def]
 
 
 @triton.jit  # type: ignore[untyped-decorator]
+def weights(b_s, b_from, C: tl.constexpr, PRE: tl.constexpr):  # type: ignore[no-untyped-def]
+    """[query slot]: exponentials of logits in units of q.k, less what is `PRE` times such units.
+
+    With `PRE` = C a logit costs one multiply-add, which rounds a large reference before it is taken away:
+    good enough for half precision. With `PRE` = 1 the difference of large numbers comes first, and is exact.
+    """
+    return tl.exp2((b_s * PRE - b_from[:, None]) * (C / PRE))
+
+
+@triton.jit  # type: ignore[untyped-decorator]
 def outside(  # type: ignore[no-untyped-def]
     b_y, b_x, skip_y, n_y, skip_x, n_x, WINDOW: tl.constexpr, ROWS: tl.constexpr, ACC: tl.constexpr,
-    C: tl.constexpr,
+    C: tl.constexpr, PRE: tl.constexpr,
 ):  # fmt: skip
     """`factors` of slots outside the map: of whole rows, and of what is outside in the other rows."""
     o_w = tl.arange(0, ROWS)
     b_y, b_x = b_y.to(ACC), b_x.to(ACC)
     m_y = (o_w >= skip_y) & (o_w < skip_y + n_y)
     m_x = (o_w >= skip_x) & (o_w < skip_x + n_x)
-    b_r1, b_c1, b_top1 = factors(b_y, b_x, (o_w < WINDOW) & (m_y == 0), o_w < WINDOW, C)
-    b_r2, b_c2, b_top2 = factors(b_y, b_x, m_y, (o_w < WINDOW) & (m_x == 0), C)
+    b_r1, b_c1, b_top1 = factors(b_y, b_x, (o_w < WINDOW) & (m_y == 0), o_w < WINDOW, C, PRE)
+    b_r2, b_c2, b_top2 = factors(b_y, b_x, m_y, (o_w < WINDOW) & (m_x == 0), C, PRE)
     return b_r1, b_c1, b_top1, b_r2, b_c2, b_top2
 
 
 @triton.jit  # type: ignore[untyped-decorator]
-def factors(b_y, b_x, m_y, m_x, C: tl.constexpr):  # type: ignore[no-untyped-def]
+def factors(b_y, b_x, m_y, m_x, C: tl.constexpr, PRE: tl.constexpr):  # type: ignore[no-untyped-def]
     """Exponentials of rows and of columns where the masks are, 0 elsewhere, and what was taken from both.
 
-    exp2(C * (y + x)) of a rectangle of slots outside the map is row * column * exp2(top).
+    exp2(C * (y + x)) of a rectangle of slots outside the map is row * column * exp2(top * C / PRE).
     """
     b_top_y = tl.max(tl.where(m_y[None, :], b_y, -1e30), 1)
     b_top_x = tl.max(tl.where(m_x[None, :], b_x, -1e30), 1)
     b_rows = tl.exp2(tl.where(m_y[None, :], (b_y - b_top_y[:, None]) * C, float("-inf")))
     b_columns = tl.exp2(tl.where(m_x[None, :], (b_x - b_top_x[:, None]) * C, float("-inf")))
-    return b_rows, b_columns, (b_top_y + b_top_x) * C
+    return b_rows, b_columns, (b_top_y + b_top_x) * PRE

@@ -12,11 +12,11 @@ every time.
 """
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
 from functools import cache
 from math import e, gcd, log2
-from statistics import median
 from typing import Any
 
 import torch
@@ -52,7 +52,6 @@ from ._triton_plan import (
 from ._windows import table_step
 
 KEYS = 64  # of a program that sums their gradients
-TRIAL_SAMPLES = 9  # of a configuration
 WIDEST = {"dim_qk": 256, "dim_v": 256, "window": 64}  # more spills from the registers
 NARROW = 2.0**-7  # relative logits are kept in units of q.k: a smaller scale goes into k first
 INTERPRETED = os.environ.get("TRITON_INTERPRET") == "1"
@@ -95,8 +94,12 @@ def _build(  # noqa: PLR0913  what differs between kernels
     name: str, function: Any, problem: Problem, target: str, config: Config, own: dict[str, Any],
     trips: tuple[int, ...],
 ) -> Build:  # fmt: skip
-    sides = {arg: 1 for arg in function.arg_names if arg.startswith("s_") and arg.endswith("d")}
-    constants = _constants(problem, config, target, wide=False) | own | sides
+    strides = _in_a_network(problem)
+    unit = _unit(strides.values())
+    sides = {f"s_{x}d": 1 for x in "qkvogd"}
+    sides |= {name: 1 for name, stride in strides.items() if stride == unit}
+    sides = {name: value for name, value in sides.items() if name in function.arg_names}
+    constants = _constants(problem, config, target, False, unit) | own | sides
     heads = config.each
     of_arguments = {"p_lse": constants["ACC"], "p_part_r": constants["ACC"], "p_eye": constants["TABLE"]}
     types = {
@@ -107,7 +110,11 @@ def _build(  # noqa: PLR0913  what differs between kernels
         else "i32"
         for arg in function.arg_names
     }
-    aligned = tuple(arg for arg in types if arg[:2] in ("p_", "s_") and arg not in sides)
+    aligned = tuple(
+        arg
+        for arg in types
+        if arg not in sides and (arg[:2] == "p_" or strides.get(arg, 1) // unit % 16 == 0)
+    )
     trips = (heads, *trips) if heads > 1 else trips
     options, inside = config.options(target), {"ZERO": False}
     return Build(name, function, types, constants, aligned, options, inside, trips, heads)
@@ -140,13 +147,13 @@ def _forward(  # noqa: PLR0913  an operator's schema has no problems, only numbe
     height, width = _tables(rel_height, rel_width, q)
     eye = _eye(power(problem.window), getattr(torch, _table(problem)), q.device)
     wide, own, target = _wide(problem, q, k, v, out), _for_forward(problem), _target(q)
+    unit, strides = _counted(q, k, v, out)
 
     def launch(config: Config) -> None:
         halo_fwd[(programs(problem, config),)](
             q, k, v, height, width, eye, out, lse,
             problem.heads, problem.height, problem.width, *problem.queries, *problem.grid,
-            *q.stride(), *k.stride(), *v.stride(), *out.stride(),
-            **_constants(problem, config, target, wide), **own, **config.options(target),
+            *strides, **_constants(problem, config, target, wide, unit), **own, **config.options(target),
         )  # fmt: skip
 
     with _on(q):
@@ -169,18 +176,18 @@ def _backward(  # noqa: PLR0913  an operator's schema has no problems, only numb
     most = most_slots(problem)
     height, width = _tables(rel_height, rel_width, q)
     wide, target = _wide(problem, q, k, v, out, grad, dq), _target(q)
+    unit, strides = _counted(q, k, v, out, grad, dq)
     eye = _eye(power(problem.window), getattr(torch, _table(problem)), q.device)
 
     def launch(config: Config) -> tuple[Tensor, Tensor, Tensor]:
         count = programs(problem, config)
         part_k, part_v = (q.new_empty(count * config.each, most, x.shape[-1]) for x in (k, v))
-        unit = _eye(live(problem, config), q.dtype, q.device)
+        small = _eye(live(problem, config), q.dtype, q.device)
         part_r = q.new_zeros(count * config.each, 2, *problem.table_shape, dtype=lse.dtype)
         halo_bwd[(count,)](
-            q, k, v, height, width, eye, unit, out, lse, grad, dq, part_k, part_v, part_r,
+            q, k, v, height, width, eye, small, out, lse, grad, dq, part_k, part_v, part_r,
             problem.heads, problem.height, problem.width, *problem.queries, *problem.grid, most,
-            *q.stride(), *k.stride(), *v.stride(), *out.stride(), *grad.stride(), *dq.stride(),
-            **_constants(problem, config, target, wide), **_for_backward(problem, config),
+            *strides, **_constants(problem, config, target, wide, unit), **_for_backward(problem, config),
             **config.options(target),
         )  # fmt: skip
         return part_k, part_v, part_r
@@ -199,11 +206,12 @@ def _backward(  # noqa: PLR0913  an operator's schema has no problems, only numb
 
 def _fold(part: Tensor, x: Tensor, problem: Problem, config: Config, factor: float) -> None:
     groups = -(-problem.height * problem.width // KEYS)
+    unit, strides = _counted(x)
     fold[(problem.batch * problem.heads * groups,)](
-        part, x, problem.heads, problem.height, problem.width, *problem.grid, part.shape[1], *x.stride(),
+        part, x, problem.heads, problem.height, problem.width, *problem.grid, part.shape[1], *strides,
         FACTOR=factor, BLOCK=problem.block, HALO=problem.halo, TILES=tiles(problem.side, config.queries),
         DIM=x.shape[-1], D=power(x.shape[-1]), KEYS=KEYS,
-        ACC=tl.float64 if x.dtype == torch.float64 else tl.float32,
+        ACC=tl.float64 if x.dtype == torch.float64 else tl.float32, UNIT=unit,
     )  # fmt: skip
 
 
@@ -242,11 +250,13 @@ register_flop_formula(torch.ops.halobench.triton_fused)(flop)
 register_flop_formula(torch.ops.halobench.triton_fused_backward)(flop_backward)
 
 
-def _constants(problem: Problem, config: Config, target: str, wide: bool) -> dict[str, Any]:
+def _constants(problem: Problem, config: Config, target: str, wide: bool, unit: int) -> dict[str, Any]:
     """Of both kernels."""
     rows, columns = tile(problem.side, config.queries)
+    per_logit = problem.logit_scale * log2(e)
     return {
-        "C": problem.logit_scale * log2(e),
+        "C": per_logit,
+        "PRE": per_logit if problem.dtype in ("bfloat16", "float16") else 1.0,
         "REL": problem.position_scale / problem.logit_scale,
         "BLOCK": problem.block,
         "HALO": problem.halo,
@@ -268,8 +278,29 @@ def _constants(problem: Problem, config: Config, target: str, wide: bool) -> dic
         "ACC": tl.float64 if problem.dtype == "float64" else tl.float32,
         "TABLE": getattr(tl, _table(problem)),
         "PRECISION": _precision(problem.dtype, target),
+        "UNIT": unit,
         "WIDE": wide,
     }
+
+
+def _in_a_network(problem: Problem) -> dict[str, int]:
+    """Strides of batch, head, row and column as networks give them: the channels of a position side by side.
+
+    Keys and values are parts of one map, those of a head side by side, as in timm's; gradients are like what
+    they are of.
+    """
+    heads, both = problem.heads, problem.dim_qk + problem.dim_v
+    dims = (
+        dict.fromkeys("kv", both) | dict.fromkeys("qd", problem.dim_qk) | dict.fromkeys("og", problem.dim_v)
+    )
+    sizes = dict.fromkeys("kv", (problem.height, problem.width)) | dict.fromkeys("qogd", problem.queries)
+    strides: dict[str, int] = {}
+    for x, dim in dims.items():
+        height, width = sizes[x]
+        column = heads * dim
+        strides |= {f"s_{x}x": column, f"s_{x}y": width * column, f"s_{x}n": dim}
+        strides[f"s_{x}b"] = height * width * column
+    return strides
 
 
 def _for_forward(problem: Problem) -> dict[str, Any]:
@@ -295,15 +326,19 @@ def _chosen(  # noqa: PLR0913  what decides which configuration is fastest
         return every[0]
 
     def time(config: Config) -> float:
-        launch(config)  # compiles
-        samples = CudaClock(cold=True).series(lambda: launch(config), TRIAL_SAMPLES)
-        return median(sample.device_s for sample in samples)
+        (sample,) = _cold_clock().series(lambda: launch(config), 1)
+        return sample.device_s
 
     adjacent = all(x.stride(4) == 1 for x in tensors)
     key = _key(kernel, problem, torch.cuda.get_device_name())
     key += (_precision(problem.dtype, target), wide, adjacent)
     trials = not torch.cuda.is_current_stream_capturing()
     return chosen(f"triton_fused {kernel}", key, every, time, trials=trials)
+
+
+@cache
+def _cold_clock() -> CudaClock:
+    return CudaClock(cold=True)
 
 
 @cache
@@ -351,6 +386,29 @@ def _wide(problem: Problem, *tensors: Tensor) -> bool:
     return max(reaches) >= 2**31
 
 
+def _counted(*tensors: Tensor) -> tuple[int, list[int]]:
+    """The strides of all axes of these tensors, and the unit that those of all but channels are counted in.
+
+    The compiler knows of a number only whether it is a multiple of 16, and loads element by element where a
+    stride is not: of 8 channels, say. In a unit that divides all strides it learns what they share.
+    """
+    strides = [_unless_single(x) for x in tensors]
+    unit = _unit(number for numbers in strides for number in numbers[:-1])
+    return unit, [x for *most, channel in strides for x in (*(number // unit for number in most), channel)]
+
+
+def _unless_single(x: Tensor) -> list[int]:
+    """Strides; where there is one position only, any number will do, and 0 divides best."""
+    return [stride if size > 1 else 0 for size, stride in zip(x.shape[:-1], x.stride(), strict=False)] + [
+        x.stride(-1)
+    ]
+
+
+def _unit(strides: Iterable[int]) -> int:
+    strides = list(strides)
+    return 1 if gcd(16, *strides) == 16 else gcd(8, *strides)
+
+
 def _like(x: Tensor, dim: int) -> Tensor:
     """Empty, with another number of channels, in the same order of axes in memory, without gaps."""
     strides = x.stride()
@@ -388,9 +446,16 @@ def _eye(size: int, dtype: torch.dtype, device: torch.device) -> Tensor:
 
 @cache
 def _eye_made_once(size: int, dtype: torch.dtype, device: torch.device) -> Tensor:
+    """In a thread of its own: what outlives the call may not lie in the pool of a graph of torch.compile."""
+    if device.type != "cuda":
+        return torch.eye(size, dtype=dtype, device=device)
+    with ThreadPoolExecutor(1) as apart:
+        return apart.submit(_eye_on_a_gpu, size, dtype, device).result()
+
+
+def _eye_on_a_gpu(size: int, dtype: torch.dtype, device: torch.device) -> Tensor:
     eye = torch.eye(size, dtype=dtype, device=device)
-    if eye.is_cuda:
-        torch.cuda.current_stream(device).synchronize()  # other streams will read it
+    torch.cuda.current_stream(device).synchronize()  # other streams will read it
     return eye
 
 

@@ -27,8 +27,13 @@ def device(monkeypatch):
         synchronize=lambda: asked.append("wait"),
         _sleep=lambda cycles: asked.append(cycles / SPIN_HZ),
     )
-    flush = SimpleNamespace(zero_=lambda: asked.append("flush"))
-    fake = SimpleNamespace(cuda=cuda, int8=torch.int8, empty=lambda *size, **options: flush)
+
+    def zeros(size, **options):
+        assert size == (2, 4)  # twice the cache, in numbers of four bytes
+        buffers = {"zero_": lambda: asked.append("write")}, {"sum": lambda: asked.append("read")}
+        return [SimpleNamespace(**methods) for methods in buffers]
+
+    fake = SimpleNamespace(cuda=cuda, float32=torch.float32, zeros=zeros)
     monkeypatch.setattr(clock, "torch", fake)
     monkeypatch.setattr(clock, "_elapsed", launching)
     return SimpleNamespace(asked=asked, launches=launches)
@@ -38,7 +43,8 @@ def test_a_cold_call_follows_a_flush_and_is_hidden_behind_a_busy_device(device):
     device.launches += [1e-3, 4e-3]
     samples = CudaClock(cold=True).series(lambda: device.asked.append("call"), 2)
     one = ["event", "call", "event", "wait"]
-    assert device.asked == ["flush", SPARE_S, *one, "flush", 2e-3 + SPARE_S, *one, "wait"]
+    flush = ["write", "read"]
+    assert device.asked == [*flush, SPARE_S, *one, *flush, 2e-3 + SPARE_S, *one, "wait"]
     assert [(sample.device_s, sample.host_s) for sample in samples] == [(5e-3, 1e-3), (5e-3, 4e-3)]
 
 

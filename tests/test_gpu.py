@@ -174,6 +174,26 @@ def test_a_cuda_graph_captures_forward_and_backward():
     assert all(map(torch.equal, found, expected))
 
 
+def test_graphs_of_torch_compile_hold_what_is_kept_between_calls():
+    """With mode="reduce-overhead": tensors that outlive a call may not lie in the pool of its graph."""
+    problem, given, _ = fused(WIDE)
+    module = sys.modules[ATTENTIONS["triton_fused"].module]
+    module._eye_made_once.cache_clear()
+    inputs = [x.detach().requires_grad_() for x in given.tensors.values()]
+
+    def step(q, k, v, height, width):
+        return ATTENTIONS["triton_fused"].attend(q, k, v, (height, width), problem)
+
+    compiled = torch.compile(step, mode="reduce-overhead")
+    expected = torch.autograd.grad(step(*inputs).float().square().sum(), inputs)
+    module._eye_made_once.cache_clear()
+    for _ in range(4):
+        torch.compiler.cudagraph_mark_step_begin()
+        out = compiled(*inputs)
+        found = torch.autograd.grad(out.float().square().sum(), inputs)
+        assert all(map(torch.equal, found, expected))
+
+
 @pytest.mark.filterwarnings("ignore:The .grad attribute of a Tensor that is not a leaf:UserWarning")
 def test_torch_accepts_the_operator_on_the_device():
     _, given, _ = fused(WIDE)

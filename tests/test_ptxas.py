@@ -57,5 +57,5 @@ def test_what_the_user_has_set_wrongly_is_not_used_by_triton_either(tool, monkey
 
 
 def test_the_one_in_tritons_wheel_is_found():
-    assert ptxas.release(ptxas._bundled("ptxas"))
+    assert ptxas.release(ptxas.bundled())
     assert ptxas.chosen() not in ("", *ptxas.MISCOMPILES)

@@ -2,6 +2,7 @@
 
 import json
 from threading import Thread
+from time import monotonic
 from typing import NamedTuple
 
 import pytest
@@ -21,6 +22,7 @@ SECONDS = {Config(64): 3.0, Config(32): 1.0, Config(16): 2.0}
 @pytest.fixture(autouse=True)
 def folder(tmp_path, monkeypatch):
     monkeypatch.setenv(tuning.CACHE, str(tmp_path))
+    monkeypatch.setattr(tuning, "WARM_S", 0.0)
     forget(monkeypatch)
     return tmp_path / "tuned"
 
@@ -112,6 +114,33 @@ def test_a_file_that_says_nothing_of_use_is_as_none(content, folder, monkeypatch
     assert ask(time=never) == Config(64)
     with tuning.autotune():
         assert ask() == Config(32)
+
+
+def test_all_are_compiled_before_any_counts_and_then_timed_in_turn():
+    """The first launch of each is slow, the device is slow until it is warm, and slows down as it goes on."""
+    asked = []
+
+    def time(config):
+        asked.append(config)
+        return SECONDS[config] + (100.0 if len(asked) <= len(CONFIGS) else 0.1 * len(asked))
+
+    with tuning.autotune():
+        assert ask(time=time) == Config(32)
+    assert asked == CONFIGS * (1 + tuning.ROUNDS)
+
+
+def test_the_device_is_warmed_up_before_anything_counts(monkeypatch, folder):
+    monkeypatch.setattr(tuning, "WARM_S", 0.05)
+    start = monotonic()
+
+    def time(config):
+        return SECONDS[config] + (100.0 if monotonic() - start < 0.04 else 0.0)
+
+    with tuning.autotune():
+        ask(time=time)
+    (file,) = folder.iterdir()
+    trials = json.loads(file.read_text(encoding="utf-8"))["trials"]
+    assert [trial["seconds"] for trial in trials] == [3.0, 1.0, 2.0]
 
 
 def test_a_folder_that_can_not_be_written_is_told_and_does_no_harm(folder):

@@ -1,0 +1,153 @@
+"""How fast standard problems are: implementations in turn, in one process a problem; and what clocks do.
+
+In every round each has its turn, in another order each time, so that ratios are of times taken within a second.
+Raw samples are kept, a line of JSON a problem.
+"""
+
+import json
+import random
+from collections.abc import Callable
+from dataclasses import asdict, replace
+from pathlib import Path
+from statistics import median
+from time import monotonic, sleep
+from typing import Any
+
+import torch
+
+from halobench import check, clock, oracle, plugins, probes, ptxas
+from halobench.attention import find
+from halobench.clock import Call, Clock, CudaClock
+from halobench.oracle import Inputs
+from halobench.prepare import short_of_memory
+from halobench.problem import Problem
+
+OURS = "triton_fused"
+BESIDE = (OURS, "sdpa_blocked", "haloed_blocked", "timm_halo")
+DIRECTIONS = ("forward", "forward_backward")
+ROUNDS = 9
+CALLS = {"cold": 3, "hot": 10}  # of each in a round
+IDLE_S = 1.0
+
+Key = tuple[str, str]  # implementation and direction
+Found = dict[str, Any]
+
+
+def measure(title: str, problem: Problem, names: tuple[str, ...], device: str, layout: str) -> Found:
+    """Samples of every implementation and direction, or why there are none. Meant for a process of its own."""
+    if device == "cuda":
+        ptxas.chosen()
+    given = oracle.inputs(problem, layout, device)
+    known = check.truth(problem, given)
+    calls: dict[Key, Call] = {}
+    reasons: dict[Key, str] = {}
+    for key in [(name, direction) for direction in DIRECTIONS for name in names]:
+        reasons[key] = _reason(key, problem, given, known)
+        if not reasons[key]:
+            calls[key] = _call(key, problem, given)
+    samples = _in_turn(calls, device)
+    for name, _ in list(calls):
+        if wrong := _wrong(name, problem, given, known):  # what was right before it was timed
+            reasons |= {key: f"after it was timed: {wrong}" for key in calls if key[0] == name}
+    rows = [
+        {"implementation": name, "direction": direction, "reason": reasons[name, direction]}
+        | {"samples": samples.get((name, direction), []) if not reasons[name, direction] else []}
+        for name, direction in reasons
+    ]
+    return {"problem": title, "id": str(problem), "state": probes.device_state(device), "rows": rows}
+
+
+def _reason(key: Key, problem: Problem, given: Inputs, known: check.Truth) -> str:
+    """Why something is not timed; empty where it is right."""
+    name, direction = key
+    if reason := find(name).unsupported(problem, given.q.device.type, direction):
+        return reason
+    try:
+        return _wrong(name, problem, given, known)
+    except Exception as error:  # one that is broken must not end the others
+        return "too little memory" if short_of_memory(error) else plugins.told(error)
+
+
+def _wrong(name: str, problem: Problem, given: Inputs, known: check.Truth) -> str:
+    verdict = check.examine(find(name), problem, given, known)
+    return "" if verdict.right else str(verdict)
+
+
+def _call(key: Key, problem: Problem, given: Inputs) -> Call:
+    name, direction = key
+    grad_out = given.grad_out if direction == "forward_backward" else None
+    return lambda: check.run(find(name).attend, problem, given, grad_out)
+
+
+def _in_turn(calls: dict[Key, Call], device: str) -> dict[Key, list[Found]]:
+    chance, (cold, hot) = random.Random(0), clock.clocks(device)
+    sources: dict[str, Clock] = {"cold": cold} | ({"hot": hot} if hot is not None else {})
+    for call in calls.values():
+        clock.warm_up(call, device)
+    samples: dict[Key, list[Found]] = {key: [] for key in calls}
+    for turn in range(ROUNDS):
+        for key in chance.sample(list(calls), len(calls)):
+            for kind, source in sources.items():
+                taken = source.series(calls[key], CALLS[kind])
+                samples[key] += [{"kind": kind, "round": turn} | asdict(sample) for sample in taken]
+    return samples
+
+
+def add(found: Found, file: Path) -> None:
+    with file.open("a", encoding="utf-8") as lines:
+        lines.write(json.dumps(found) + "\n")
+
+
+def read(file: Path) -> list[Found]:
+    """What is there; nothing where there is no file."""
+    lines = file.read_text(encoding="utf-8").splitlines() if file.exists() else []
+    return [json.loads(line) for line in lines if line.endswith("}")]  # one may have been cut off
+
+
+def rounds(row: Found, kind: str, what: str = "device_s") -> list[float]:
+    """The median of each round, in seconds."""
+    taken: dict[int, list[float]] = {}
+    for sample in row["samples"]:
+        if sample["kind"] == kind:
+            taken.setdefault(sample["round"], []).append(sample[what])
+    return [median(values) for values in taken.values()]
+
+
+def clocks(problem: Problem, layout: str) -> Found:
+    """Medians in seconds of a launch: by how the cache is flushed, and right after a second without work."""
+    ptxas.chosen()
+    given = oracle.inputs(problem, layout, "cuda")
+    call = _call((OURS, "forward"), problem, given)
+    call()
+    ways: dict[str, Clock] = {
+        "hot": CudaClock(cold=False),
+        "flush writes": CudaClock(cold=True, flush=_writing),
+        "flush writes, then reads": CudaClock(cold=True),
+        "flush writes twice as much": CudaClock(cold=True, flush=lambda size: _writing(2 * size)),
+    }
+    clock.warm_up(call, "cuda")
+    taken: dict[str, list[float]] = {name: [] for name in ways}
+    for _ in range(ROUNDS):
+        for name, source in ways.items():
+            taken[name] += [sample.device_s for sample in source.series(call, 5)]
+    torch.cuda.synchronize()
+    sleep(IDLE_S)
+    start = monotonic()
+    idle = [
+        (monotonic() - start, ways["flush writes, then reads"].series(call, 1)[0].device_s) for _ in range(40)
+    ]
+    return {
+        "problem": str(problem),
+        "medians": {name: median(values) for name, values in taken.items()},
+        "samples": taken,
+        "after_idle": idle,
+    }
+
+
+def _writing(size: int) -> Callable[[], object]:
+    return torch.empty(size, dtype=torch.int8, device="cuda").zero_
+
+
+def small(problem: Problem) -> Problem:
+    """To try everything out."""
+    return replace(problem, batch=1, heads=2, height=16, width=16, dtype="float32")
