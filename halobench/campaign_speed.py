@@ -1,7 +1,7 @@
 """How fast standard problems are: implementations in turn, in one process a problem; and what clocks do.
 
-In every round each has its turn, in another order each time, so that ratios are of times taken within a second.
-Raw samples are kept, a line of JSON a problem.
+In every round each has its turn, in another order each time: ratios are of times taken within a second. Raw
+samples are kept, a line of JSON a problem.
 """
 
 import json
@@ -34,7 +34,7 @@ Found = dict[str, Any]
 
 
 def measure(title: str, problem: Problem, names: tuple[str, ...], device: str, layout: str) -> Found:
-    """Samples of every implementation and direction, or why there are none. Meant for a process of its own."""
+    """Samples of each implementation and direction, or why there are none. Meant for a process of its own."""
     if device == "cuda":
         ptxas.chosen()
     given = oracle.inputs(problem, layout, device)
@@ -80,17 +80,22 @@ def _call(key: Key, problem: Problem, given: Inputs) -> Call:
 
 
 def _in_turn(calls: dict[Key, Call], device: str) -> dict[Key, list[Found]]:
-    chance, (cold, hot) = random.Random(0), clock.clocks(device)
-    sources: dict[str, Clock] = {"cold": cold} | ({"hot": hot} if hot is not None else {})
+    chance = random.Random(0)
+    sources = {key: _sources(device) for key in calls}
     for call in calls.values():
         clock.warm_up(call, device)
     samples: dict[Key, list[Found]] = {key: [] for key in calls}
     for turn in range(ROUNDS):
         for key in chance.sample(list(calls), len(calls)):
-            for kind, source in sources.items():
+            for kind, source in sources[key].items():
                 taken = source.series(calls[key], CALLS[kind])
                 samples[key] += [{"kind": kind, "round": turn} | asdict(sample) for sample in taken]
     return samples
+
+
+def _sources(device: str) -> dict[str, Clock]:
+    cold, hot = clock.clocks(device)
+    return {"cold": cold} if hot is None else {"cold": cold, "hot": hot}
 
 
 def add(found: Found, file: Path) -> None:

@@ -36,7 +36,7 @@ def write(out: Path, runs: dict[str, Path]) -> None:
 
 
 def _cut(words: str) -> str:
-    """A terminal keeps the end of what is printed: what is most telling comes first, and all of it is kept."""
+    """As long as what comes back of a terminal: the most telling comes first."""
     if len(words) <= MOST_CHARACTERS:
         return words
     end = "\n… cut off here: the rest is in the archive.\n"
@@ -44,7 +44,7 @@ def _cut(words: str) -> str:
 
 
 def pack(out: Path, archive: Path) -> str:
-    """All files of a campaign in one; the largest that can be made again are left out where it is too large."""
+    """All files of a campaign in one; where that is too large without the largest that can be made again."""
     left_out: list[str] = []
     while _packed(out, archive, left_out) > MOST_BYTES:
         files = [path for path in _files(out) if str(path.relative_to(out)) not in left_out]

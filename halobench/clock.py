@@ -11,7 +11,8 @@ from typing import Protocol
 import torch
 
 SPIN_LIMIT_S = 0.01  # longest that a launch is hidden behind a busy device
-SPARE_S = 5e-5  # that the device stays busy beyond: two events are recorded, and no two launches are alike
+SPARE_S = 5e-5  # that the device stays busy beyond: no two launches are alike
+EVENTS_S = 1e-5  # to record two events
 SPIN_HZ = 3e9  # cycles a second of the fastest device there is: a slower one only spins longer
 WARM_S = 0.1
 
@@ -40,7 +41,8 @@ class WallClock:
 class CudaClock:
     """Device time between two events around each call, launches hidden behind a device that is busy.
 
-    Cold: what `flush` gives is called before each call. Otherwise the calls follow each other back to back.
+    Cold: what `flush` gives is called before each call. Otherwise the calls follow each other back to back. A
+    clock knows how long the launches of one call take: each call wants its own.
     """
 
     def __init__(self, *, cold: bool, flush: Callable[[int], Call] | None = None) -> None:
@@ -51,28 +53,35 @@ class CudaClock:
     def series(self, call: Call, count: int) -> list[Sample]:
         starts, ends = ([torch.cuda.Event(enable_timing=True) for _ in range(count)] for _ in range(2))
         host: list[float] = []
-        for start, end in zip(starts, ends, strict=True):
+        while len(host) < count:
+            burst = min(self._burst(), count - len(host))
             if self._flush is not None:
                 self._flush()
-            if self._flush is not None or not host:
-                self._keep_busy()
-            start.record()
-            host.append(_elapsed(call))
-            end.record()
-            self._launch_s = min(self._launch_s or host[-1], host[-1])
-            if self._flush is not None:
-                torch.cuda.synchronize()  # a full queue would make the next launch wait, and look slow
-        torch.cuda.synchronize()
+            self._keep_busy(burst)
+            for _ in range(burst):
+                starts[len(host)].record()
+                seconds = _elapsed(call)
+                ends[len(host)].record()
+                host.append(seconds)
+                self._launch_s = min(self._launch_s or seconds, seconds)
+            torch.cuda.synchronize()  # a full queue would make the next launch wait, and look slow
         times = (start.elapsed_time(end) / 1e3 for start, end in zip(starts, ends, strict=True))
         return [Sample(device_s, host_s) for device_s, host_s in zip(times, host, strict=True)]
 
-    def _keep_busy(self) -> None:
-        """For twice the shortest launch, and a little."""
-        torch.cuda._sleep(int(min(2 * self._launch_s + SPARE_S, SPIN_LIMIT_S) * SPIN_HZ))
+    def _burst(self) -> int:
+        """Calls that are launched while the device is busy, and follow each other there."""
+        if self._flush is not None or not self._launch_s:
+            return 1
+        return max(1, int((SPIN_LIMIT_S - SPARE_S) / (2 * self._launch_s + EVENTS_S)))
+
+    def _keep_busy(self, calls: int) -> None:
+        """For twice the shortest launch of each, and a little."""
+        seconds = calls * (2 * self._launch_s + EVENTS_S) + SPARE_S
+        torch.cuda._sleep(int(min(seconds, SPIN_LIMIT_S) * SPIN_HZ))
 
 
 def evicting(cache_bytes: int) -> Call:
-    """What fills a cache with lines that need not be written back: it writes twice its size, then reads as much.
+    """What fills a cache with lines that need no writing back: twice its size is written, then as much read.
 
     Where lines are only written, the call that is timed pays for writing them to memory.
     """

@@ -77,7 +77,7 @@ def ratio(
 
 
 def paired(before: Sequence[float], after: Sequence[float]) -> Ratio:
-    """Of geometric means, by Student's t on the logarithms of ratios of values taken together; two at least."""
+    """As `ratio`, of two pairs of values at least: by Student's t on the logarithms of their ratios."""
     logs = [log(second / first) for first, second in zip(before, after, strict=True)]
     error, freedom = sqrt(max(variance(logs), ROUNDING**2) / len(logs)), len(logs) - 1
     low, high = stats.t.interval(CONFIDENCE, freedom, mean(logs), error)

@@ -17,6 +17,7 @@ from halobench.problem import Problem
 
 Numbers = tuple[int, int, int, bool, bool, float, float]
 NUMBERS = 7
+PLAIN = (Tensor, torch.nn.Parameter)
 
 
 def numbers(problem: Problem) -> Numbers:
@@ -32,9 +33,8 @@ def problem_of(
 ) -> Problem:  # fmt: skip
     table = 0 if rel_height is None else rel_height.shape[-1]
     dtype = str(q.dtype).removeprefix("torch.")
-    return _problem(
-        tuple(k.shape), v.shape[-1], table, dtype, (block, halo, stride, zero, compact, scale, position_scale)
-    )
+    numbers = (block, halo, stride, zero, compact, scale, position_scale)
+    return problem_of_shapes(tuple(k.shape), v.shape[-1], table, dtype, numbers)
 
 
 def differentiable(grad: Tensor, inputs: Sequence[Any], numbers: Numbers) -> list[Tensor | None]:
@@ -66,10 +66,19 @@ def transformed() -> bool:
     return torch._C._are_functorch_transforms_active() or forward_ad._current_level >= 0
 
 
+def observed(*tensors: Tensor) -> bool:
+    """Whether operators are looked at one by one, and ours must be one: by a compiler, a tracer, a counter.
+
+    Those of tensors with ways of their own are, too.
+    """
+    if torch.compiler.is_compiling() or torch._C._get_tracing_state() is not None:
+        return True
+    return torch._C._len_torch_dispatch_stack() > 0 or any(type(x) not in PLAIN for x in tensors)
+
+
 @cache
-def _problem(  # a call is a millisecond, and making a problem a hundredth of it
-    keys: tuple[int, ...], dim_v: int, table: int, dtype: str, numbers: Numbers
-) -> Problem:
+def problem_of_shapes(keys: tuple[int, ...], dim_v: int, table: int, dtype: str, numbers: Numbers) -> Problem:
+    """Of the shape of keys and the channels of values and of a table's rows, 0 where there is none."""
     block, halo, stride, zero, compact, scale, position_scale = numbers
     batch, heads, height, width, dim_qk = keys
     position = "none" if table == 0 else "sum" if table == dim_qk else "split"

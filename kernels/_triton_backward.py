@@ -38,7 +38,11 @@ def _step(  # type: ignore[no-untyped-def]
     )  # [slot DV]
     i_y = tl.minimum(o_y + skip_y, ROWS - 1) if MASKED else o_y + skip_y
     i_x = o_x + skip_x
-    b_s = logits(b_q, b_y, b_x, b_k, p_eye, i_y, i_x, POSITION, ROWS, ACC, PRECISION)
+    b_ey, b_ex, b_uy, b_ux = b_k, b_k, b_k, b_k
+    if POSITION:
+        b_ey, b_ex = one_hot(p_eye, i_y, ROWS, ROWS), one_hot(p_eye, i_x, ROWS, ROWS)
+        b_uy, b_ux = one_hot(p_unit, i_y, ROWS, LIVE), one_hot(p_unit, i_x, ROWS, LIVE)
+    b_s = logits(b_q, b_y, b_x, b_k, b_ey, b_ex, POSITION, ACC, PRECISION)
     if MASKED:
         b_s = tl.where(m_n[None, :], b_s, float("-inf"))
     b_p = weights(b_s, b_lse, C, PRE)
@@ -46,9 +50,8 @@ def _step(  # type: ignore[no-untyped-def]
     b_ds = (b_p * (b_dp - b_delta[:, None])).to(b_q.dtype)
     b_dq = tl.dot(b_ds, b_k, b_dq, input_precision=PRECISION, out_dtype=ACC)
     if POSITION:
-        b_ey, b_ex = one_hot(p_unit, i_y, ROWS, LIVE), one_hot(p_unit, i_x, ROWS, LIVE)
-        b_dy = tl.dot(b_ds, b_ey, b_dy, input_precision=PRECISION, out_dtype=ACC)
-        b_dx = tl.dot(b_ds, b_ex, b_dx, input_precision=PRECISION, out_dtype=ACC)
+        b_dy = tl.dot(b_ds, b_uy, b_dy, input_precision=PRECISION, out_dtype=ACC)
+        b_dx = tl.dot(b_ds, b_ux, b_dx, input_precision=PRECISION, out_dtype=ACC)
     b_dk = tl.dot(tl.trans(b_ds), b_q, input_precision=PRECISION, out_dtype=ACC)
     b_dv = tl.dot(tl.trans(b_p.to(b_do.dtype)), b_do, input_precision=PRECISION, out_dtype=ACC)
     o_d, o_v = tl.arange(0, D)[None, :], tl.arange(0, DV)[None, :]
@@ -62,7 +65,7 @@ def _step(  # type: ignore[no-untyped-def]
 def _to_table(  # type: ignore[no-untyped-def]
     b_q, b_d, p_table, p_unit, p_part, i_first, OUTER: tl.constexpr, INNER: tl.constexpr, FIRST: tl.constexpr,
     DIM_REL: tl.constexpr, STEP: tl.constexpr, WINDOW: tl.constexpr, D: tl.constexpr,
-    LIVE: tl.constexpr, ROWS: tl.constexpr, ACC: tl.constexpr, PRECISION: tl.constexpr,
+    LIVE: tl.constexpr, ROWS: tl.constexpr, SCALE: tl.constexpr, ACC: tl.constexpr, PRECISION: tl.constexpr,
 ):  # fmt: skip
     """From [query ROWS], `OUTER` x `INNER` queries: adds to a partial sum of a table's gradient, returns dq.
 
@@ -82,7 +85,7 @@ def _to_table(  # type: ignore[no-untyped-def]
     o_table = (i_start + o_live)[:, None] * DIM_REL + (o_d - FIRST)[None, :]
     b_table = tl.load(p_table + o_table, mask=m, other=0.0)  # [LIVE D]
     b_part = tl.dot(tl.trans(b_live), b_q, input_precision=PRECISION, out_dtype=ACC)
-    tl.store(p_part + o_table, b_part, mask=m)
+    tl.store(p_part + o_table, b_part * SCALE, mask=m)
     return tl.dot(b_live, b_table, input_precision=PRECISION, out_dtype=ACC)
 
 
@@ -168,13 +171,13 @@ def halo_bwd(  # type: ignore[no-untyped-def]
                     b_dx -= b_c1 * (tl.sum(b_r1, 1) * b_1)[:, None] + b_c2 * (tl.sum(b_r2, 1) * b_2)[:, None]
             b_more = _to_table(
                 b_q, b_dy, p_height, p_unit, p_part_r, i_a, TY, TX, 0, DIM_REL, STEP, WINDOW, D,
-                LIVE, ROWS, ACC, PRECISION,
+                LIVE, ROWS, POSITION_SCALE, ACC, PRECISION,
             )  # fmt: skip
             b_qx = tl.reshape(tl.permute(tl.reshape(b_q, [TY, TX, D]), (1, 0, 2)), [TILE, D])
             b_dx = tl.reshape(tl.permute(tl.reshape(b_dx, [TY, TX, ROWS]), (1, 0, 2)), [TILE, ROWS])
             b_across = _to_table(
                 b_qx, b_dx, p_width, p_unit, p_part_r + (2 * WINDOW - 1) * DIM_REL, i_c, TX, TY,
-                FIRST_X, DIM_REL, STEP, WINDOW, D, LIVE, ROWS, ACC, PRECISION,
+                FIRST_X, DIM_REL, STEP, WINDOW, D, LIVE, ROWS, POSITION_SCALE, ACC, PRECISION,
             )  # fmt: skip
             b_across = tl.reshape(tl.permute(tl.reshape(b_across, [TX, TY, D]), (1, 0, 2)), [TILE, D])
             b_dq += (b_more + b_across) * POSITION_SCALE

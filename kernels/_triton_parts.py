@@ -137,13 +137,11 @@ def one_hot(p_eye, i, ROWS: tl.constexpr, SIZE: tl.constexpr):  # type: ignore[n
 
 @triton.jit  # type: ignore[untyped-decorator]
 def logits(  # type: ignore[no-untyped-def]
-    b_q, b_y, b_x, b_k, p_eye, i_y, i_x, POSITION: tl.constexpr, ROWS: tl.constexpr, ACC: tl.constexpr,
-    PRECISION: tl.constexpr,
-):  # fmt: skip
+    b_q, b_y, b_x, b_k, b_ey, b_ex, POSITION: tl.constexpr, ACC: tl.constexpr, PRECISION: tl.constexpr
+):
     """[query slot] in units of q.k: a product with keys, and two that put the relative logits in place."""
     b_s = tl.dot(b_q, tl.trans(b_k), input_precision=PRECISION, out_dtype=ACC)
     if POSITION:
-        b_ey, b_ex = one_hot(p_eye, i_y, ROWS, ROWS), one_hot(p_eye, i_x, ROWS, ROWS)
         b_s = tl.dot(b_y, tl.trans(b_ey), b_s, input_precision=PRECISION, out_dtype=ACC)
         b_s = tl.dot(b_x, tl.trans(b_ex), b_s, input_precision=PRECISION, out_dtype=ACC)
     return b_s

@@ -33,18 +33,19 @@ class Config(NamedTuple):
         return options | {"maxnreg": self.registers} if target.startswith("sm_") else options
 
 
-# What is used where nothing was measured, by most channels of a key and its value (and of what a window has
-# more than 16 rows and columns): read off `inspect`, the fewest cycles of those that do not spill, and fewer
-# registers before fewer cycles where that lets one more program run. Kinds of target are in `_kind`.
+# What is used where nothing was tried, by most channels of a key and its value (and of what a window has more
+# than 16 rows and columns). Of Hopper measured on an H200 (docs/measured): one more program at a time on a
+# multiprocessor is worth more than the spills that it costs. Of others read off `inspect`, the fewest cycles
+# of those that do not spill. Kinds of target are in `_kind`.
 HALVES = {
     ("forward", "hopper"): {
         32: Config(64, each=4, registers=128),
-        64: Config(64, each=4, registers=168),
-        1024: Config(64, each=4),
+        64: Config(64, registers=128),
+        1024: Config(64, registers=168),
     },
     ("forward", "ampere"): {64: Config(64, each=4), 128: Config(64), 1024: Config(64, queries=32)},
     ("forward", "amd"): {128: Config(64), 1024: Config(32)},
-    ("backward", "hopper"): {64: Config(64), 1024: Config(32)},
+    ("backward", "hopper"): {64: Config(64, registers=168), 1024: Config(64)},
     ("backward", "ampere"): {
         48: Config(64),
         64: Config(32),
@@ -60,17 +61,18 @@ SINGLES = {  # float32 takes three times the products, and registers: see docs/t
 TRIALS: dict[str, list[dict[str, int]]] = {  # what else is worth one, and why
     "forward": [
         {"each": 1},  # more and shorter programs fill the last wave
-        {"each": 8},  # the fewest instructions
-        {"registers": 128},  # four programs a multiprocessor
+        {"each": 4},  # fewer instructions
+        {"registers": 128},  # four programs a multiprocessor, and some spills
+        {"registers": 168},  # three
         {"registers": 255},  # two, that compute nothing again
-        {"stages": 2},  # loads wait for products, not products for loads
         {"chunk": 32},  # fewer registers for logits
     ],
     "backward": [
-        {"each": 4},  # fewer instructions, and some spills
         {"registers": 168},  # three programs a multiprocessor, and some spills
-        {"stages": 2},
-        {"chunk": 32},
+        {"registers": 255},  # two
+        {"chunk": 32},  # fewer registers for logits
+        {"chunk": 32, "registers": 128},  # four programs
+        {"stages": 2},  # loads wait for products, not products for loads
     ],
 }
 

@@ -12,12 +12,10 @@ every time.
 """
 
 import os
-from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import nullcontext
-from functools import cache
-from math import e, gcd, log2
-from typing import Any
+from collections.abc import Sequence
+from functools import cache, lru_cache
+from math import e, gcd, log2, prod
+from typing import Any, NamedTuple
 
 import torch
 import triton  # type: ignore[import-untyped]
@@ -27,14 +25,24 @@ from torch.utils.flop_counter import register_flop_formula
 
 from halobench import ptxas
 from halobench.attention import Build, Position, attention
-from halobench.clock import CudaClock
 from halobench.problem import Problem
-from halobench.tuning import chosen
 
-from ._operators import as_operations, differentiable, flop, flop_backward, problem_of, transformed
+from ._operators import (
+    NUMBERS,
+    Numbers,
+    as_operations,
+    differentiable,
+    flop,
+    flop_backward,
+    numbers,
+    observed,
+    problem_of_shapes,
+    transformed,
+)
 from ._operators import fvcore_handle as fvcore_handle
 from ._triton_backward import fold, halo_bwd
 from ._triton_forward import halo_fwd
+from ._triton_launch import Choice, Launch, Place, counted, empty, eye, like, on, place, unit, wide
 from ._triton_plan import (
     FEWEST,
     INTERPRETER,
@@ -95,11 +103,11 @@ def _build(  # noqa: PLR0913  what differs between kernels
     trips: tuple[int, ...],
 ) -> Build:  # fmt: skip
     strides = _in_a_network(problem)
-    unit = _unit(strides.values())
+    shared = unit(strides.values())
     sides = {f"s_{x}d": 1 for x in "qkvogd"}
-    sides |= {name: 1 for name, stride in strides.items() if stride == unit}
+    sides |= {name: 1 for name, stride in strides.items() if stride == shared}
     sides = {name: value for name, value in sides.items() if name in function.arg_names}
-    constants = _constants(problem, config, target, False, unit) | own | sides
+    constants = _constants(problem, config, target, False, shared, False) | own | sides
     heads = config.each
     of_arguments = {"p_lse": constants["ACC"], "p_part_r": constants["ACC"], "p_eye": constants["TABLE"]}
     types = {
@@ -113,7 +121,7 @@ def _build(  # noqa: PLR0913  what differs between kernels
     aligned = tuple(
         arg
         for arg in types
-        if arg not in sides and (arg[:2] == "p_" or strides.get(arg, 1) // unit % 16 == 0)
+        if arg not in sides and (arg[:2] == "p_" or strides.get(arg, shared) // shared % 16 == 0)
     )
     trips = (heads, *trips) if heads > 1 else trips
     options, inside = config.options(target), {"ZERO": False}
@@ -124,15 +132,35 @@ def _build(  # noqa: PLR0913  what differs between kernels
 def triton_fused(q: Tensor, k: Tensor, v: Tensor, position: Position, problem: Problem) -> Tensor:
     if transformed():
         return as_operations(q, k, v, position, problem)
-    scale = problem.logit_scale
+    block, halo, stride, zero, compact, scale, position_scale = numbers(problem)
     if scale < NARROW:
         k, scale = k * scale, 1.0
     height, width = position or (None, None)
-    out: Tensor = _forward(
-        q, k, v, height, width, problem.block, problem.halo, problem.stride, problem.border == "zero",
-        problem.offset == "compact", scale, problem.position_scale,
-    )[0]  # fmt: skip
-    return out
+    told = (block, halo, stride, zero, compact, scale, position_scale)
+    if observed(q, k, v):
+        out: Tensor = _forward(q, k, v, height, width, *told)[0]
+        return out
+    if torch.is_grad_enabled():
+        out = _Attend.apply(q, k, v, height, width, told)
+        return out
+    return _attended(q, k, v, height, width, told)[0]
+
+
+class _Attend(torch.autograd.Function):
+    """The operator below, for eager calls: torch's way to an operator takes longer than a small kernel."""
+
+    @staticmethod
+    def forward(  # noqa: PLR0913  as the operator
+        ctx: Any, q: Tensor, k: Tensor, v: Tensor, height: Tensor | None, width: Tensor | None, told: Numbers
+    ) -> Tensor:
+        out, lse = _attended(q, k, v, height, width, told)
+        ctx.save_for_backward(q, k, v, height, width, out, lse)
+        ctx.numbers = told
+        return out
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> Any:
+        return *_gradients_of(ctx, grad), None
 
 
 @torch.library.custom_op("halobench::triton_fused", mutates_args=())
@@ -140,25 +168,8 @@ def _forward(  # noqa: PLR0913  an operator's schema has no problems, only numbe
     q: Tensor, k: Tensor, v: Tensor, rel_height: Tensor | None, rel_width: Tensor | None, block: int,
     halo: int, stride: int, zero: bool, compact: bool, scale: float, position_scale: float,
 ) -> tuple[Tensor, Tensor]:  # fmt: skip
-    out, lse = _like(q, v.shape[-1]), q.new_empty(q.shape[:4], dtype=_accumulator(q.dtype))
-    if out.numel() == 0:
-        return out, lse
-    problem = problem_of(q, k, v, rel_height, block, halo, stride, zero, compact, scale, position_scale)
-    height, width = _tables(rel_height, rel_width, q)
-    eye = _eye(power(problem.window), getattr(torch, _table(problem)), q.device)
-    wide, own, target = _wide(problem, q, k, v, out), _for_forward(problem), _target(q)
-    unit, strides = _counted(q, k, v, out)
-
-    def launch(config: Config) -> None:
-        halo_fwd[(programs(problem, config),)](
-            q, k, v, height, width, eye, out, lse,
-            problem.heads, problem.height, problem.width, *problem.queries, *problem.grid,
-            *strides, **_constants(problem, config, target, wide, unit), **own, **config.options(target),
-        )  # fmt: skip
-
-    with _on(q):
-        launch(_chosen("forward", problem, target, wide, (q, k, v), launch))
-    return out, lse
+    told = (block, halo, stride, zero, compact, scale, position_scale)
+    return _attended(q, k, v, rel_height, rel_width, told)
 
 
 @torch.library.custom_op("halobench::triton_fused_backward", mutates_args=())
@@ -167,57 +178,172 @@ def _backward(  # noqa: PLR0913  an operator's schema has no problems, only numb
     out: Tensor, lse: Tensor, block: int, halo: int, stride: int, zero: bool, compact: bool, scale: float,
     position_scale: float,
 ) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:  # fmt: skip
-    results = dq, dk, dv, d_height, d_width = _gradients(q, k, v, rel_height, rel_width)
-    if out.numel() == 0:
-        for x in results:
-            x.zero_()
-        return results
-    problem = problem_of(q, k, v, rel_height, block, halo, stride, zero, compact, scale, position_scale)
-    most = most_slots(problem)
+    told = (block, halo, stride, zero, compact, scale, position_scale)
+    *maps, height, width = _differentiated(grad, q, k, v, rel_height, rel_width, out, lse, told)
+    return *maps, height, width.clone()  # outputs of an operator may not lie in the same memory
+
+
+def _attended(  # noqa: PLR0913  as the operator
+    q: Tensor, k: Tensor, v: Tensor, rel_height: Tensor | None, rel_width: Tensor | None, told: Numbers
+) -> tuple[Tensor, Tensor]:
+    """The output, and what backward needs of the sums of weights."""
+    device, table = q.device, 0 if rel_height is None else rel_height.shape[-1]
+    plan = _forward_plan(place(q), place(k), place(v), table, q.dtype, device, _one_pass(q.dtype), told)
+    out, lse = empty(plan.out, q.dtype, device), torch.empty(plan.lse, dtype=plan.sums, device=device)
+    if not plan.choice:
+        return out, lse
     height, width = _tables(rel_height, rel_width, q)
-    wide, target = _wide(problem, q, k, v, out, grad, dq), _target(q)
-    unit, strides = _counted(q, k, v, out, grad, dq)
-    eye = _eye(power(problem.window), getattr(torch, _table(problem)), q.device)
 
-    def launch(config: Config) -> tuple[Tensor, Tensor, Tensor]:
+    def launch(run: Launch) -> None:
+        run(q, k, v, height, width, eye(plan.rows, plan.table, device), out, lse)
+
+    with on(device):
+        launch(plan.choice.taken(launch))
+    return out, lse
+
+
+class _Forward(NamedTuple):
+    """What a forward call needs of shapes, strides and numbers."""
+
+    out: Place
+    lse: tuple[int, ...]
+    sums: torch.dtype  # what is summed in
+    rows: int  # of the identity
+    table: torch.dtype  # of relative logits
+    choice: Choice | None  # nothing to launch: there are no queries
+
+
+@lru_cache(maxsize=4096)
+def _forward_plan(  # noqa: PLR0913  all that decides
+    q: Place, k: Place, v: Place, table: int, dtype: torch.dtype, device: torch.device, one_pass: bool,
+    told: Numbers,
+) -> _Forward:  # fmt: skip
+    problem = problem_of_shapes(k.shape, v.shape[-1], table, _name(dtype), told)
+    out = like(q, v.shape[-1])
+    of_table = getattr(torch, _table(problem))
+    made = _Forward(out, q.shape[:4], _accumulator(dtype), power(problem.window), of_table, None)
+    if not prod(out.shape):
+        return made
+    target = _target(device)
+    far, (unit, strides) = wide(problem.window, q, k, v, out), counted(q, k, v, out)
+    sizes = problem.heads, problem.height, problem.width, *problem.queries, *problem.grid
+
+    def make(config: Config) -> Launch:
+        constants = _constants(problem, config, target, far, unit, one_pass) | _for_forward(problem)
         count = programs(problem, config)
-        part_k, part_v = (q.new_empty(count * config.each, most, x.shape[-1]) for x in (k, v))
-        small = _eye(live(problem, config), q.dtype, q.device)
-        part_r = q.new_zeros(count * config.each, 2, *problem.table_shape, dtype=lse.dtype)
-        halo_bwd[(count,)](
-            q, k, v, height, width, eye, small, out, lse, grad, dq, part_k, part_v, part_r,
-            problem.heads, problem.height, problem.width, *problem.queries, *problem.grid, most,
-            *strides, **_constants(problem, config, target, wide, unit), **_for_backward(problem, config),
-            **config.options(target),
-        )  # fmt: skip
-        return part_k, part_v, part_r
+        return Launch(halo_fwd, count, (*sizes, *strides), constants, config.options(target))
 
-    with _on(q):
-        config = _chosen("backward", problem, target, wide, (q, k, v, grad), launch)
-        part_k, part_v, part_r = launch(config)
-        for part, x, factor in ((part_k, dk, scale), (part_v, dv, 1.0)):
-            _fold(part, x, problem, config, factor)
-    if rel_height is not None:
-        summed = (part_r.sum(0) * position_scale).to(q.dtype)
-        d_height.copy_(summed[0])
-        d_width.copy_(summed[1])
-    return results
+    key = (*_key("forward", problem, target, device), one_pass, far, unit, _adjacent(q, k, v))
+    return made._replace(
+        choice=Choice("triton_fused forward", key, configs("forward", problem, target), make)
+    )
 
 
-def _fold(part: Tensor, x: Tensor, problem: Problem, config: Config, factor: float) -> None:
+def _differentiated(  # noqa: PLR0913  as the operator
+    grad: Tensor, q: Tensor, k: Tensor, v: Tensor, rel_height: Tensor | None, rel_width: Tensor | None,
+    out: Tensor, lse: Tensor, told: Numbers,
+) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:  # fmt: skip
+    """Gradients of q, k, v and both tables; nothing for tables that there are not."""
+    device, table = q.device, 0 if rel_height is None else rel_height.shape[-1]
+    places = place(q), place(k), place(v), place(out), place(grad)
+    plan = _backward_plan(places, table, q.dtype, device, _one_pass(q.dtype), told)
+    dq, dk, dv = (empty(x, q.dtype, device) for x in plan.maps)
+    if not plan.choice:
+        shape = (2, *rel_height.shape) if rel_height is not None else (2, 0)
+        return dq, dk.zero_(), dv.zero_(), *q.new_zeros(shape).unbind()
+    height, width = _tables(rel_height, rel_width, q)
+
+    def launch(run: _Passes) -> Tensor:
+        part_k, part_v = (q.new_empty(shape) for shape in run.parts)
+        part_r = q.new_zeros(run.part_r, dtype=lse.dtype)
+        eyes = eye(plan.rows, plan.table, device), eye(run.live, q.dtype, device)
+        run.main(q, k, v, height, width, *eyes, out, lse, grad, dq, part_k, part_v, part_r)
+        run.fold_k(part_k, dk)
+        run.fold_v(part_v, dv)
+        return part_r
+
+    with on(device):
+        part_r = launch(plan.choice.taken(launch))
+    if rel_height is None:
+        return dq, dk, dv, q.new_empty(0), q.new_empty(0)
+    return dq, dk, dv, *part_r.sum(0).to(q.dtype).unbind()
+
+
+class _Passes(NamedTuple):
+    """A backward pass in one configuration: its launches, and the memory that they share."""
+
+    main: Launch
+    fold_k: Launch
+    fold_v: Launch
+    parts: tuple[tuple[int, ...], ...]  # what each window adds to the gradients of its keys and values
+    part_r: tuple[int, ...]  # and each program to those of both tables
+    live: int  # rows of the identity
+
+
+class _BackwardPlan(NamedTuple):
+    """What a backward call needs of shapes, strides and numbers."""
+
+    maps: tuple[Place, Place, Place]  # dq, dk, dv
+    rows: int
+    table: torch.dtype
+    choice: Choice | None
+
+
+@lru_cache(maxsize=4096)
+def _backward_plan(  # noqa: PLR0913  all that decides
+    places: tuple[Place, ...], table: int, dtype: torch.dtype, device: torch.device, one_pass: bool,
+    told: Numbers,
+) -> _BackwardPlan:  # fmt: skip
+    q, k, v, out, grad = places
+    problem = problem_of_shapes(k.shape, v.shape[-1], table, _name(dtype), told)
+    dq, dk, dv = maps = like(q, q.shape[-1]), like(k, k.shape[-1]), like(v, v.shape[-1])
+    made = _BackwardPlan(maps, power(problem.window), getattr(torch, _table(problem)), None)
+    if not prod(out.shape):
+        return made
+    target, most = _target(device), most_slots(problem)
+    far, (unit, strides) = wide(problem.window, *places, dq), counted(*places, dq)
+    sizes = problem.heads, problem.height, problem.width, *problem.queries, *problem.grid, most
+
+    def make(config: Config) -> _Passes:
+        count = programs(problem, config)
+        constants = _constants(problem, config, target, far, unit, one_pass) | _for_backward(problem, config)
+        return _Passes(
+            Launch(halo_bwd, count, (*sizes, *strides), constants, config.options(target)),
+            _fold(dk, problem, config, problem.logit_scale),
+            _fold(dv, problem, config, 1.0),
+            tuple((count * config.each, most, x.shape[-1]) for x in (k, v)),
+            (count * config.each, 2, *problem.table_shape),
+            live(problem, config),
+        )
+
+    key = (*_key("backward", problem, target, device), one_pass, far, unit, _adjacent(q, k, v, grad))
+    return made._replace(
+        choice=Choice("triton_fused backward", key, configs("backward", problem, target), make)
+    )
+
+
+def _fold(x: Place, problem: Problem, config: Config, factor: float) -> Launch:
+    """Sums up the gradients of keys or values."""
     groups = -(-problem.height * problem.width // KEYS)
-    unit, strides = _counted(x)
-    fold[(problem.batch * problem.heads * groups,)](
-        part, x, problem.heads, problem.height, problem.width, *problem.grid, part.shape[1], *strides,
-        FACTOR=factor, BLOCK=problem.block, HALO=problem.halo, TILES=tiles(problem.side, config.queries),
-        DIM=x.shape[-1], D=power(x.shape[-1]), KEYS=KEYS,
-        ACC=tl.float64 if x.dtype == torch.float64 else tl.float32, UNIT=unit,
-    )  # fmt: skip
+    unit, strides = counted(x)
+    sizes = problem.heads, problem.height, problem.width, *problem.grid, most_slots(problem)
+    constants = {
+        "FACTOR": factor,
+        "BLOCK": problem.block,
+        "HALO": problem.halo,
+        "TILES": tiles(problem.side, config.queries),
+        "DIM": x.shape[-1],
+        "D": power(x.shape[-1]),
+        "KEYS": KEYS,
+        "ACC": tl.float64 if problem.dtype == "float64" else tl.float32,
+        "UNIT": unit,
+    }
+    return Launch(fold, problem.batch * problem.heads * groups, (*sizes, *strides), constants, {})
 
 
 @_forward.register_fake
 def _(q: Tensor, k: Tensor, v: Tensor, *others: Any) -> tuple[Tensor, Tensor]:
-    return _like(q, v.shape[-1]), q.new_empty(q.shape[:4], dtype=_accumulator(q.dtype))
+    return _empty_like(q, v.shape[-1]), q.new_empty(q.shape[:4], dtype=_accumulator(q.dtype))
 
 
 @_backward.register_fake
@@ -225,7 +351,11 @@ def _(  # noqa: PLR0913  as the operator
     grad: Tensor, q: Tensor, k: Tensor, v: Tensor, rel_height: Tensor | None, rel_width: Tensor | None,
     *others: Any,
 ) -> tuple[Tensor, ...]:  # fmt: skip
-    return _gradients(q, k, v, rel_height, rel_width)
+    tables = (
+        q.new_empty(0) if table is None else torch.empty_like(table, memory_format=torch.contiguous_format)
+        for table in (rel_height, rel_width)
+    )
+    return *(_empty_like(x, x.shape[-1]) for x in (q, k, v)), *tables
 
 
 def _save(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, Tensor]) -> None:
@@ -235,12 +365,19 @@ def _save(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, Tensor]) -> N
 
 
 def _differentiate(ctx: Any, grad: Tensor, _: Tensor) -> tuple[Tensor | None, ...]:
+    return *_gradients_of(ctx, grad), *[None] * NUMBERS
+
+
+def _gradients_of(ctx: Any, grad: Tensor) -> Sequence[Tensor | None]:
+    """Of the five tensors of a call."""
     q, k, v, rel_height, rel_width, out, lse = ctx.saved_tensors
     if torch.is_grad_enabled():  # this pass will be differentiated
-        found = differentiable(grad, (q, k, v, rel_height, rel_width), ctx.numbers)
-        return (*found, *[None] * len(ctx.numbers))
-    dq, dk, dv, *tables = _backward(grad, q, k, v, rel_height, rel_width, out, lse, *ctx.numbers)
-    return (dq, dk, dv, *(tables if rel_height is not None else (None, None)), *[None] * len(ctx.numbers))
+        return differentiable(grad, (q, k, v, rel_height, rel_width), ctx.numbers)
+    if observed(q, grad):
+        found = _backward(grad, q, k, v, rel_height, rel_width, out, lse, *ctx.numbers)
+    else:
+        found = _differentiated(grad, q, k, v, rel_height, rel_width, out, lse, ctx.numbers)
+    return found if rel_height is not None else (*found[:3], None, None)
 
 
 _forward.register_autograd(_differentiate, setup_context=_save)
@@ -250,7 +387,9 @@ register_flop_formula(torch.ops.halobench.triton_fused)(flop)
 register_flop_formula(torch.ops.halobench.triton_fused_backward)(flop_backward)
 
 
-def _constants(problem: Problem, config: Config, target: str, wide: bool, unit: int) -> dict[str, Any]:
+def _constants(  # noqa: PLR0913  all that a kernel is compiled for
+    problem: Problem, config: Config, target: str, far: bool, unit: int, one_pass: bool
+) -> dict[str, Any]:
     """Of both kernels."""
     rows, columns = tile(problem.side, config.queries)
     per_logit = problem.logit_scale * log2(e)
@@ -277,9 +416,9 @@ def _constants(problem: Problem, config: Config, target: str, wide: bool, unit: 
         "EACH": config.each,
         "ACC": tl.float64 if problem.dtype == "float64" else tl.float32,
         "TABLE": getattr(tl, _table(problem)),
-        "PRECISION": _precision(problem.dtype, target),
+        "PRECISION": _precision(problem.dtype, target, one_pass),
         "UNIT": unit,
-        "WIDE": wide,
+        "WIDE": far,
     }
 
 
@@ -317,113 +456,57 @@ def _for_backward(problem: Problem, config: Config) -> dict[str, Any]:
     return scales | {"LIVE": live(problem, config)}
 
 
-def _chosen(  # noqa: PLR0913  what decides which configuration is fastest
-    kernel: str, problem: Problem, target: str, wide: bool, tensors: tuple[Tensor, ...],
-    launch: Callable[[Config], object],
-) -> Config:  # fmt: skip
-    every = configs(kernel, problem, target)
-    if INTERPRETED:
-        return every[0]
-
-    def time(config: Config) -> float:
-        (sample,) = _cold_clock().series(lambda: launch(config), 1)
-        return sample.device_s
-
-    adjacent = all(x.stride(4) == 1 for x in tensors)
-    key = _key(kernel, problem, torch.cuda.get_device_name())
-    key += (_precision(problem.dtype, target), wide, adjacent)
-    trials = not torch.cuda.is_current_stream_capturing()
-    return chosen(f"triton_fused {kernel}", key, every, time, trials=trials)
-
-
 @cache
-def _cold_clock() -> CudaClock:
-    return CudaClock(cold=True)
-
-
-@cache
-def _key(kernel: str, problem: Problem, device: str) -> tuple[str | int | float, ...]:
+def _key(kernel: str, problem: Problem, target: str, device: torch.device) -> tuple[str | int | float, ...]:
     """Of the map's size only how many programs it makes."""
+    if target == INTERPRETER:
+        return (INTERPRETER,)
     code = {"forward": halo_fwd, "backward": halo_bwd}[kernel].cache_key
     size = programs(problem, Config(FEWEST)).bit_length()
     assembler = "" if torch.version.hip else ptxas.chosen()
     return (
-        device, triton.__version__, assembler, code, problem.dtype, problem.block, problem.halo,
-        problem.stride, problem.border, problem.position, problem.offset, problem.dim_qk, problem.dim_v,
-        gcd(problem.heads, MOST_EACH), size,
+        torch.cuda.get_device_name(device), triton.__version__, assembler, code, problem.dtype, problem.block,
+        problem.halo, problem.stride, problem.border, problem.position, problem.offset, problem.dim_qk,
+        problem.dim_v, gcd(problem.heads, MOST_EACH), size,
     )  # fmt: skip
 
 
-def _target(x: Tensor) -> str:
+def _target(device: torch.device) -> str:
     """As `halobench inspect` names it."""
-    if not x.is_cuda:
+    if device.type != "cuda":
         return INTERPRETER
     if torch.version.hip:
-        return str(torch.cuda.get_device_properties(x.device).gcnArchName).partition(":")[0]
+        return str(torch.cuda.get_device_properties(device).gcnArchName).partition(":")[0]
     ptxas.chosen()  # before the first launch
-    return "sm_{}{}".format(*torch.cuda.get_device_capability(x.device))
+    return "sm_{}{}".format(*torch.cuda.get_device_capability(device))
 
 
 def _table(problem: Problem) -> str:
     return TABLES.get(problem.dtype, problem.dtype)
 
 
-def _precision(dtype: str, target: str) -> str:
-    """Of products in float32: three passes of TF32, or one where torch allows that much error."""
+def _one_pass(dtype: torch.dtype) -> bool:
+    """Whether torch allows float32 products the error of TF32.
+
+    However torch was told: to read `allow_tf32` after this was set is an error.
+    """
+    return dtype == torch.float32 and torch.backends.cuda.matmul.fp32_precision == "tf32"
+
+
+def _precision(dtype: str, target: str, one_pass: bool) -> str:
+    """Of products in float32: three passes of TF32, or one where that much error is allowed."""
     if dtype != "float32" or not target.startswith("sm_"):  # AMD's have no three passes
         return "ieee"
-    # However torch was told: to read `allow_tf32` after this was set is an error.
-    return "tf32" if torch.backends.cuda.matmul.fp32_precision == "tf32" else "tf32x3"
+    return "tf32" if one_pass else "tf32x3"
 
 
-def _wide(problem: Problem, *tensors: Tensor) -> bool:
-    """Must offsets inside a window be 64 bits wide?"""
-    reaches = [
-        sum((min(problem.window, x.shape[axis]) - 1) * x.stride(axis) for axis in (2, 3))
-        + (x.shape[4] - 1) * x.stride(4)
-        for x in tensors
-    ]
-    return max(reaches) >= 2**31
+def _adjacent(*places: Place) -> bool:
+    """Do the channels of a position lie side by side?"""
+    return all(x.strides[4] == 1 for x in places)
 
 
-def _counted(*tensors: Tensor) -> tuple[int, list[int]]:
-    """The strides of all axes of these tensors, and the unit that those of all but channels are counted in.
-
-    The compiler knows of a number only whether it is a multiple of 16, and loads element by element where a
-    stride is not: of 8 channels, say. In a unit that divides all strides it learns what they share.
-    """
-    strides = [_unless_single(x) for x in tensors]
-    unit = _unit(number for numbers in strides for number in numbers[:-1])
-    return unit, [x for *most, channel in strides for x in (*(number // unit for number in most), channel)]
-
-
-def _unless_single(x: Tensor) -> list[int]:
-    """Strides; where there is one position only, any number will do, and 0 divides best."""
-    return [stride if size > 1 else 0 for size, stride in zip(x.shape[:-1], x.stride(), strict=False)] + [
-        x.stride(-1)
-    ]
-
-
-def _unit(strides: Iterable[int]) -> int:
-    strides = list(strides)
-    return 1 if gcd(16, *strides) == 16 else gcd(8, *strides)
-
-
-def _like(x: Tensor, dim: int) -> Tensor:
-    """Empty, with another number of channels, in the same order of axes in memory, without gaps."""
-    strides = x.stride()
-    order = sorted(range(x.dim()), key=lambda axis: (-strides[axis], axis))
-    shape = [*x.shape[:-1], dim]
-    empty = x.new_empty([shape[axis] for axis in order])
-    return empty.permute([order.index(axis) for axis in range(x.dim())])
-
-
-def _gradients(
-    q: Tensor, k: Tensor, v: Tensor, *tables: Tensor | None
-) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
-    """Empty, of q, k, v and both tables; nothing for tables that there are not."""
-    height, width = (q.new_empty(0) if table is None else torch.empty_like(table) for table in tables)
-    return _like(q, q.shape[-1]), _like(k, k.shape[-1]), _like(v, v.shape[-1]), height, width
+def _empty_like(x: Tensor, dim: int) -> Tensor:
+    return empty(like(place(x), dim), x.dtype, x.device)
 
 
 def _tables(rel_height: Tensor | None, rel_width: Tensor | None, q: Tensor) -> tuple[Tensor, Tensor]:
@@ -433,32 +516,9 @@ def _tables(rel_height: Tensor | None, rel_width: Tensor | None, q: Tensor) -> t
     return rel_height.contiguous(), rel_width.contiguous()
 
 
+def _name(dtype: torch.dtype) -> str:
+    return str(dtype).removeprefix("torch.")
+
+
 def _accumulator(dtype: torch.dtype) -> torch.dtype:
     return torch.float64 if dtype == torch.float64 else torch.float32
-
-
-def _eye(size: int, dtype: torch.dtype, device: torch.device) -> Tensor:
-    """Made once, but for a graph that is being captured: what is made there is there at a replay only."""
-    if device.type == "cuda" and torch.cuda.is_current_stream_capturing():
-        return torch.eye(size, dtype=dtype, device=device)
-    return _eye_made_once(size, dtype, device)
-
-
-@cache
-def _eye_made_once(size: int, dtype: torch.dtype, device: torch.device) -> Tensor:
-    """In a thread of its own: what outlives the call may not lie in the pool of a graph of torch.compile."""
-    if device.type != "cuda":
-        return torch.eye(size, dtype=dtype, device=device)
-    with ThreadPoolExecutor(1) as apart:
-        return apart.submit(_eye_on_a_gpu, size, dtype, device).result()
-
-
-def _eye_on_a_gpu(size: int, dtype: torch.dtype, device: torch.device) -> Tensor:
-    eye = torch.eye(size, dtype=dtype, device=device)
-    torch.cuda.current_stream(device).synchronize()  # other streams will read it
-    return eye
-
-
-def _on(x: Tensor) -> Any:
-    """Triton launches on the current device."""
-    return torch.cuda.device(x.device) if x.is_cuda else nullcontext()

@@ -4,7 +4,19 @@ import pytest
 import torch
 
 from halobench import clock
-from halobench.clock import SPARE_S, SPIN_HZ, SPIN_LIMIT_S, CudaClock, FakeClock, WallClock, clocks, timed
+from halobench.clock import (
+    EVENTS_S,
+    SPARE_S,
+    SPIN_HZ,
+    SPIN_LIMIT_S,
+    CudaClock,
+    FakeClock,
+    WallClock,
+    clocks,
+    timed,
+)
+
+BRIEF_S = EVENTS_S + SPARE_S
 
 
 @pytest.fixture
@@ -44,20 +56,23 @@ def test_a_cold_call_follows_a_flush_and_is_hidden_behind_a_busy_device(device):
     samples = CudaClock(cold=True).series(lambda: device.asked.append("call"), 2)
     one = ["event", "call", "event", "wait"]
     flush = ["write", "read"]
-    assert device.asked == [*flush, SPARE_S, *one, *flush, 2e-3 + SPARE_S, *one, "wait"]
+    assert device.asked == [*flush, BRIEF_S, *one, *flush, 2e-3 + BRIEF_S, *one]
     assert [(sample.device_s, sample.host_s) for sample in samples] == [(5e-3, 1e-3), (5e-3, 4e-3)]
 
 
-def test_hot_calls_follow_each_other(device):
-    device.launches += [1e-3, 1e-3]
-    CudaClock(cold=False).series(lambda: device.asked.append("call"), 2)
-    assert device.asked == [SPARE_S, *["event", "call", "event"] * 2, "wait"]
+def test_hot_calls_follow_each_other_behind_a_device_that_is_busy_for_all_their_launches(device):
+    device.launches += [1e-3] * 9
+    CudaClock(cold=False).series(lambda: device.asked.append("call"), 9)
+    one = ["event", "call", "event"]
+    busy = pytest.approx(4 * (2e-3 + EVENTS_S) + SPARE_S)
+    first = [BRIEF_S, *one, "wait"]  # how long a launch takes is not known before
+    assert device.asked == [*first, *[busy, *one * 4, "wait"] * 2]
 
 
 def test_a_call_that_waits_for_the_device_is_not_hidden_ever_longer(device):
     device.launches += [1e-3, 3e-3, 7e-3]
     CudaClock(cold=True).series(lambda: None, 3)
-    assert [known for known in device.asked if isinstance(known, float)][1:] == [2e-3 + SPARE_S] * 2
+    assert [known for known in device.asked if isinstance(known, float)][1:] == [2e-3 + BRIEF_S] * 2
 
 
 def test_a_launch_of_seconds_is_hidden_no_longer_than_allowed(device):
@@ -93,5 +108,5 @@ def test_one_call_is_timed():
 def test_cold_samples_of_a_small_copy_are_slower_than_hot_ones():
     x = torch.randn(2**21, device="cuda")  # 8 MiB: fits the L2 cache
     cold, hot = (CudaClock(cold=cold).series(lambda: x + 1, 50) for cold in (True, False))
-    medians = [sorted(sample.device_s for sample in series)[25] for series in (cold, hot)]
-    assert medians[0] > medians[1] > 0
+    fastest = [min(sample.device_s for sample in series) for series in (cold, hot)]
+    assert fastest[0] > fastest[1] > 0

@@ -97,6 +97,12 @@ def test_a_network_is_measured_in_bfloat16(direction):
     assert record.status == "ok", record.reason
 
 
+def forget(module):
+    """What was worked out for shapes is worked out again."""
+    module._forward_plan.cache_clear()
+    module._backward_plan.cache_clear()
+
+
 def fused(problem, dtype="bfloat16"):
     """The problem, its inputs, and what should come of them."""
     problem = replace(problem, dtype=dtype)
@@ -110,16 +116,19 @@ def test_every_configuration_is_right(kernel, title, monkeypatch):
     """Those of the whole batch, on one map."""
     problem, given, known = fused(replace(STANDARD[title], batch=1))
     module = sys.modules[ATTENTIONS["triton_fused"].attend.__module__]
-    every, target = module.configs, module._target(given.q)
+    every, target = module.configs, module._target(given.q.device)
     for config in every(kernel, STANDARD[title], target):
 
         def only(name, *rest, config=config):
             return [config] if name == kernel else every(name, *rest)
 
         monkeypatch.setattr(module, "configs", only)
+        forget(module)
         with tuning.defaults():
             verdict = check.examine(ATTENTIONS["triton_fused"], problem, given, known)
         assert verdict.right, (config, verdict)
+    monkeypatch.undo()
+    forget(module)
 
 
 @pytest.mark.parametrize("border", ["mask", "zero"])
@@ -178,7 +187,6 @@ def test_graphs_of_torch_compile_hold_what_is_kept_between_calls():
     """With mode="reduce-overhead": tensors that outlive a call may not lie in the pool of its graph."""
     problem, given, _ = fused(WIDE)
     module = sys.modules[ATTENTIONS["triton_fused"].module]
-    module._eye_made_once.cache_clear()
     inputs = [x.detach().requires_grad_() for x in given.tensors.values()]
 
     def step(q, k, v, height, width):
@@ -186,7 +194,7 @@ def test_graphs_of_torch_compile_hold_what_is_kept_between_calls():
 
     compiled = torch.compile(step, mode="reduce-overhead")
     expected = torch.autograd.grad(step(*inputs).float().square().sum(), inputs)
-    module._eye_made_once.cache_clear()
+    sys.modules[module.eye.__module__]._eyes.clear()
     for _ in range(4):
         torch.compiler.cudagraph_mark_step_begin()
         out = compiled(*inputs)

@@ -36,6 +36,18 @@ SMALL = Problem(
 )
 
 
+def forget():
+    """What was worked out for shapes is worked out again."""
+    MODULE._forward_plan.cache_clear()
+    MODULE._backward_plan.cache_clear()
+
+
+@pytest.fixture(autouse=True)
+def nothing_is_left():
+    yield
+    forget()
+
+
 def fused(q, k, v, *tables, problem=SMALL):
     return ATTENTIONS["triton_fused"].attend(q, k, v, tables or None, problem)
 
@@ -80,6 +92,7 @@ def test_a_program_of_several_heads_gives_the_same_bits(heads, monkeypatch):
     out = fused(*given, problem=problem)
     expected = (out, *torch.autograd.grad(out.square().sum(), given))
     monkeypatch.setattr(MODULE, "configs", lambda *_: [Config(64, each=heads)])
+    forget()
     out = fused(*given, problem=problem)
     found = (out, *torch.autograd.grad(out.square().sum(), given))
     assert all(map(torch.equal, found, expected))
@@ -89,6 +102,7 @@ def test_a_program_of_several_heads_gives_the_same_bits(heads, monkeypatch):
 @pytest.mark.parametrize("config", [Config(64, queries=32), Config(32, queries=16), Config(16, queries=16)])
 def test_tiles_and_steps_of_other_sizes_are_right(config, monkeypatch):
     monkeypatch.setattr(MODULE, "configs", lambda *_: [config])
+    forget()
     problem = replace(SMALL, block=8, halo=2, height=9, width=11)
     found = verdict(problem)
     assert found.right, found
@@ -126,7 +140,8 @@ def test_gradients_are_those_of_finite_differences():
 def test_offsets_of_64_bits_change_nothing(monkeypatch):
     given = leaves(SMALL)
     expected = torch.autograd.grad(fused(*given).sum(), given)
-    monkeypatch.setattr(MODULE, "_wide", lambda *_: True)
+    monkeypatch.setattr(MODULE, "wide", lambda *_: True)
+    forget()
     assert all(map(torch.equal, torch.autograd.grad(fused(*given).sum(), given), expected))
 
 
@@ -255,15 +270,25 @@ def told():
 
 @pytest.mark.parametrize("which", ["its own", "of all"])
 def test_float32_is_as_exact_as_torch_is_told_to_be(told, which):
-    assert MODULE._precision("float32", "sm_90") == "tf32x3"
+    assert not MODULE._one_pass(torch.float32)
     told[which].fp32_precision = "tf32"
-    assert MODULE._precision("float32", "sm_90") == "tf32"
-    assert MODULE._precision("float16", "sm_90") == MODULE._precision("float32", "gfx942") == "ieee"
+    assert MODULE._one_pass(torch.float32)
+    assert not MODULE._one_pass(torch.float16)
 
 
 def test_the_older_way_to_allow_tf32_is_heard_too(told):
     told["its own"].allow_tf32 = True
     try:
-        assert MODULE._precision("float32", "sm_90") == "tf32"
+        assert MODULE._one_pass(torch.float32)
     finally:
         told["its own"].allow_tf32 = False
+
+
+def test_products_of_float32_take_three_passes_or_the_one_that_is_allowed():
+    assert MODULE._precision("float32", "sm_90", False) == "tf32x3"
+    assert MODULE._precision("float32", "sm_90", True) == "tf32"
+    assert (
+        MODULE._precision("float16", "sm_90", False)
+        == MODULE._precision("float32", "gfx942", False)
+        == "ieee"
+    )
