@@ -16,8 +16,8 @@ from typing import Annotated, Any
 
 import typer
 
-from halobench import campaign_summary, text, tuning, worker
-from halobench.campaign_parts import PARTS, PRELOAD, Part
+from halobench import campaign_merge, campaign_summary, text, tuning, worker
+from halobench.campaign_parts import PARTS, PRELOAD, ROOT, Part
 from halobench.campaign_summary import JSON, entries
 from halobench.campaign_sweep import OutOfTime, Setup, runs
 from halobench.environment import commit
@@ -43,8 +43,18 @@ def main(
     ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Try everything in small on the CPU.")] = False,
     plan: Annotated[bool, typer.Option("--plan", help="Say how long each part will take.")] = False,
+    merge: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Keep the archive of another machine in docs/measured."),
+    ] = None,
 ) -> None:
     """What a GPU can tell in minutes, the most telling first; again with the same --out: go on."""
+    if merge is not None:
+        try:
+            kept = campaign_merge.merge(merge, ROOT / "docs" / "measured", ROOT / "README.md")
+        except ValueError as error:
+            raise typer.BadParameter(str(error)) from None
+        return typer.echo(f"{kept}: write what was learnt into findings.md there, and merge again")
     device = "cpu" if dry_run else "cuda"
     setup = Setup(out or Path("out/gpu-campaign-dry" if dry_run else "out/gpu-campaign"), device, dry_run)
     try:
@@ -72,7 +82,7 @@ def duration(name: str, told: str) -> float:
 
 def spent(out: Path) -> float:
     """Seconds of all calls so far."""
-    return sum(entry["seconds"] for entry in entries(out).values())
+    return float(sum(entry["seconds"] for entry in entries(out).values()))
 
 
 def chosen(names: str) -> dict[str, Part]:

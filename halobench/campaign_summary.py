@@ -144,7 +144,7 @@ def _over(row: Found, ours: Found) -> str:
     """How many times as long as ours, or why that is not known."""
     times = [campaign_speed.rounds(each, "cold") for each in (ours, row)]
     if not all(times):
-        return (row["reason"] or ours["reason"])[:60]
+        return str(row["reason"] or ours["reason"])[:60]
     found: stats.Ratio = stats.paired(*times)
     return f"{text.ratio(found.value)} ({text.ratio(found.low)} to {text.ratio(found.high)})"
 

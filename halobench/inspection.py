@@ -19,6 +19,7 @@ from typing import Any
 from halobench import attention, plugins, ptxas
 from halobench.attention import Build, find
 from halobench.problem import Problem
+from halobench.undefined import undefined
 
 TARGETS: dict[str, tuple[str, int | str, int]] = {
     "sm_80": ("cuda", 80, 32),
@@ -65,7 +66,7 @@ def measure(build: Build, target: str) -> Row:
     if target not in PRODUCTS:
         return row
     inside = _compiled(build, build.constants | build.inside, target)
-    cycles = _cycles(_code(inside.asm["cubin"]), build.trips, target)
+    cycles = _cycles(_code(_dump("-sass", inside.asm["cubin"])), build.trips, target)
     share = build.options["num_warps"] / SCHEDULERS / build.heads
     binds = max(cycles, key=lambda unit: cycles[unit])
     return row | {f"cycles_{unit}": round(share * n) for unit, n in cycles.items()} | {"binds": binds}
@@ -86,14 +87,19 @@ def _compiled(build: Build, constants: dict[str, Any], target: str) -> Any:
 def _nvidia(cubin: bytes) -> Row:
     usage = re.search(r"REG:(\d+) STACK:(\d+)", _dump("-res-usage", cubin))
     assert usage is not None
-    opcodes = [opcode for _, opcode, _ in _code(cubin)]
-    row: Row = {"registers": int(usage[1]), "stack_bytes": int(usage[2])}
+    listing = _dump("-sass", cubin)
+    opcodes = [opcode for _, opcode, _ in _code(listing)]
+    row: Row = {
+        "registers": int(usage[1]),
+        "stack_bytes": int(usage[2]),
+        "undefined": len(undefined(listing)),
+    }
     return row | {"spills": sum(_is(LOCAL, opcode) for opcode in opcodes)} | _classes(opcodes)
 
 
-def _code(cubin: bytes) -> list[tuple[int, str, str]]:
+def _code(listing: str) -> list[tuple[int, str, str]]:
     """Address, opcode and the rest of every instruction."""
-    found = map(INSTRUCTION.match, _dump("-sass", cubin).splitlines())
+    found = map(INSTRUCTION.match, listing.splitlines())
     return [(int(m[1], 16), m[2], m[3]) for m in found if m]
 
 

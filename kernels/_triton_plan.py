@@ -40,7 +40,7 @@ class Config(NamedTuple):
 HALVES = {
     ("forward", "hopper"): {
         32: Config(64, each=4, registers=128),
-        64: Config(64, registers=128),
+        96: Config(64, registers=128),
         1024: Config(64, registers=168),
     },
     ("forward", "ampere"): {64: Config(64, each=4), 128: Config(64), 1024: Config(64, queries=32)},

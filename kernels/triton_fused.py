@@ -179,8 +179,8 @@ def _backward(  # noqa: PLR0913  an operator's schema has no problems, only numb
     position_scale: float,
 ) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:  # fmt: skip
     told = (block, halo, stride, zero, compact, scale, position_scale)
-    *maps, height, width = _differentiated(grad, q, k, v, rel_height, rel_width, out, lse, told)
-    return *maps, height, width.clone()  # outputs of an operator may not lie in the same memory
+    dq, dk, dv, height, width = _differentiated(grad, q, k, v, rel_height, rel_width, out, lse, told)
+    return dq, dk, dv, height, width.clone()  # outputs of an operator may not lie in the same memory
 
 
 def _attended(  # noqa: PLR0913  as the operator
@@ -249,8 +249,8 @@ def _differentiated(  # noqa: PLR0913  as the operator
     plan = _backward_plan(places, table, q.dtype, device, _one_pass(q.dtype), told)
     dq, dk, dv = (empty(x, q.dtype, device) for x in plan.maps)
     if not plan.choice:
-        shape = (2, *rel_height.shape) if rel_height is not None else (2, 0)
-        return dq, dk.zero_(), dv.zero_(), *q.new_zeros(shape).unbind()
+        d_height, d_width = q.new_zeros((2, *rel_height.shape) if rel_height is not None else (2, 0))
+        return dq, dk.zero_(), dv.zero_(), d_height, d_width
     height, width = _tables(rel_height, rel_width, q)
 
     def launch(run: _Passes) -> Tensor:
@@ -266,7 +266,8 @@ def _differentiated(  # noqa: PLR0913  as the operator
         part_r = launch(plan.choice.taken(launch))
     if rel_height is None:
         return dq, dk, dv, q.new_empty(0), q.new_empty(0)
-    return dq, dk, dv, *part_r.sum(0).to(q.dtype).unbind()
+    d_height, d_width = part_r.sum(0).to(q.dtype)
+    return dq, dk, dv, d_height, d_width
 
 
 class _Passes(NamedTuple):

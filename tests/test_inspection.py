@@ -50,20 +50,27 @@ for row in inspection.rows("triton_fused", chosen, "sm_90"):
 def test_no_kernel_got_worse(compiled):
     both = compiled.merge(FINGERPRINT, on=["kernel", "target", "problem"], suffixes=("", "_before"))
     assert len(both) == 2 * len(TRIED)
-    for name in ("registers", "spills", "stack_bytes", "shared_bytes", "instructions", "cycles_issue"):
+    for name in (
+        "registers",
+        "spills",
+        "stack_bytes",
+        "undefined",
+        "shared_bytes",
+        "instructions",
+        "cycles_issue",
+    ):
         worse = both[both[name] > both[f"{name}_before"] * 1.01]
         assert worse.empty, worse[["kernel", "problem", name, f"{name}_before"]]
 
 
-def test_the_fingerprint_has_every_problem_no_spills_and_fits():
+def test_the_fingerprint_has_every_problem_nothing_undefined_and_fits():
     assert set(FINGERPRINT["problem"]) == set(STANDARD | FAMILY)
-    assert not FINGERPRINT[["spills", "stack_bytes"]].any(axis=None)
+    assert not FINGERPRINT["undefined"].any()
     assert FINGERPRINT["shared_bytes"].max() <= 99 * 1024  # of a program, on any card since Ampere
 
 
-def test_what_loops_counts_as_often_as_it_runs_and_code_out_of_line_does_not(monkeypatch):
-    monkeypatch.setattr(inspection, "_dump", lambda *_: LOOPS)
-    cycles = inspection._cycles(inspection._code(b""), (2, 3), "sm_90")
+def test_what_loops_counts_as_often_as_it_runs_and_code_out_of_line_does_not():
+    cycles = inspection._cycles(inspection._code(LOOPS), (2, 3), "sm_90")
     assert cycles["issue"] == 2 * (1 + 3 * 3 + 3) + 1
     assert cycles["mufu"] == 2 * 3 * 8
     assert cycles["tensor"] == 2 * 3 * 64 * 64 * 16 / 4 / 512
@@ -99,8 +106,11 @@ def test_what_does_not_compile_is_a_row_with_its_reason(monkeypatch):
     assert row["reason"] == "ZeroDivisionError: division by zero"
 
 
-def test_a_spill_makes_the_exit_code_1(monkeypatch, capsys):
-    row = {"kernel": "forward", "target": "sm_90", "problem": "one", "spills": 3}
+@pytest.mark.parametrize(("found", "code"), [({"spills": 3, "undefined": 0}, 0), ({"undefined": 2}, 1)])
+def test_a_register_that_nothing_wrote_makes_the_exit_code_1_and_a_spill_does_not(
+    found, code, monkeypatch, capsys
+):
+    row = {"kernel": "forward", "target": "sm_90", "problem": "one", "spills": 0} | found
     monkeypatch.setattr(inspecting, "_of_target", lambda *_: [row])
-    assert inspecting.show("triton_fused", "standard", ["sm_90"], None) == 1
-    assert "forward" in capsys.readouterr().out
+    assert inspecting.show("triton_fused", "standard", ["sm_90"], None) == code
+    assert ("miscompiled: forward, sm_90, one: 2 instructions" in capsys.readouterr().out) == bool(code)

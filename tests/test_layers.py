@@ -8,7 +8,7 @@ import pytest
 ROOT = Path(__file__).parent.parent
 LAYERS = [
     {"registry", "plugins", "problem", "clock", "text", "stats", "published", "files", "toolchain", "tuning"}
-    | {"allocator", "openmp", "compile_cache", "ptxas"},
+    | {"allocator", "openmp", "compile_cache", "ptxas", "undefined"},
     {
         "attention",
         "record",
@@ -55,9 +55,9 @@ LAYERS = [
         "inspecting",
         "estimate",
     },
-    {"sweeping", "verdicts"},
+    {"sweeping", "verdicts", "campaign_speed"},
     {"campaign_sweep", "campaign_summary"},
-    {"campaign_parts"},
+    {"campaign_parts", "campaign_merge"},
     {"campaign"},
     {"cli"},
     {"__main__"},
