@@ -189,6 +189,8 @@ def _claim(folder: Path) -> str:
     frame = pd.read_parquet(path)
     frame = frame[(frame["kind"] == "cold") & frame["device_s"].notna()]
     times = frame.groupby(["direction", "problem", "implementation"])["device_s"].median().unstack()
+    if OURS not in times or len(times.columns) == 1:
+        return ""
     others = times.drop(columns=OURS)
     ratios = others.min(axis=1) / times[OURS]
     words = [

@@ -15,6 +15,7 @@ from halobench.metrics import over
 
 JSON, FILE = "campaign.json", "summary.md"
 SPEED, CLOCK = "speed.jsonl", "clock.json"
+MISSING: Found = {"samples": [], "reason": "not asked"}
 MOST_CHARACTERS = 12_000
 MOST_BYTES = 15 * 2**20  # of the archive
 AGAINST = {"attention": "haloed_blocked", "model": "original"}  # whose time is divided by that of the others
@@ -128,9 +129,9 @@ def _speed(out: Path) -> Iterator[str]:
     for each in found:
         for direction in campaign_speed.DIRECTIONS:
             rows = {row["implementation"]: row for row in each["rows"] if row["direction"] == direction}
-            ours = rows[OURS]
+            ours = rows.get(OURS, MISSING)
             times = [_middle(ours, "cold"), _middle(ours, "hot"), _middle(ours, "cold", "host_s")]
-            cells = [*times, *(_over(rows[name], ours) for name in others)]
+            cells = [*times, *(_over(rows.get(name, MISSING), ours) for name in others)]
             yield f"| {each['problem']} | {direction} | {' | '.join(cells)} |"
     yield from ("", "Ratios are of cold times, paired in rounds, with their 95 % interval.")
 

@@ -4,14 +4,18 @@ from collections.abc import Iterator
 
 import pandas as pd
 
-from halobench.text import number, percent
+from halobench.text import number, percent, seconds
 
 SYSTEM = 0.1  # of CPU time in the system's hands: memory is faulted in, or threads are put to sleep and woken
+CLEARLY = 1.05  # times the device's: what is less is no other time
 BUSY_CORES = 0.1  # that others use: more than the background of a desktop
 
 
 def doubts(frame: pd.DataFrame) -> Iterator[str]:
-    """Where the system's time or other processes weigh; nothing where neither does. The frame has metrics."""
+    """Where the system's time, other processes or the host weigh; nothing where none does.
+
+    The frame has metrics.
+    """
     cases = frame[(frame["status"] == "ok") & (frame["device"] == "cpu")]
     by_system = cases[cases["system_share"] > SYSTEM]
     if not by_system.empty:
@@ -29,3 +33,17 @@ def doubts(frame: pd.DataFrame) -> Iterator[str]:
             f"cases, most during {most['case']}: {number(most['others_cores'])} cores; stop them and measure "
             "again"
         )
+    launched = frame[(frame["status"] == "ok") & (frame["device"] == "cuda")]
+    held = launched[by_host(launched)]
+    if not held.empty:
+        most = held.loc[(held["host_s"] / held["time_s"]).idxmax()]
+        yield (
+            f"the host takes longer than the device in {len(held)} of {len(launched)} cases, where one call "
+            f"after the other goes at its pace, most in {most['case']}: {seconds(most['host_s'])} for "
+            f"{seconds(most['time_s'])} of work"
+        )
+
+
+def by_host(frame: pd.DataFrame) -> "pd.Series[bool]":
+    """Rows of a GPU where what a caller waits for is the host, not the device."""
+    return (frame["device"] == "cuda") & (frame["host_s"] > CLEARLY * frame["time_s"])

@@ -7,6 +7,7 @@ import pandas as pd
 
 from halobench import text
 from halobench.allocator import DEFAULT
+from halobench.doubts import CLEARLY
 from halobench.metrics import BASELINE, problem_columns
 
 Cell = tuple[str, bool]  # text, and whether it is the best of its row
@@ -130,4 +131,11 @@ def _cell(row: Row | None, fastest: float) -> Cell:
         return text.NOTHING, False
     if row["status"] != "ok":
         return str(row["status"]), False
-    return text.seconds(row["time_s"]), row["time_s"] == fastest
+    return _time(row), row["time_s"] == fastest
+
+
+def _time(row: Row) -> str:
+    """Of the device, and of the host where a caller waits for that."""
+    time = text.seconds(row["time_s"])
+    waits = row["device"] == "cuda" and row["host_s"] > CLEARLY * row["time_s"]
+    return f"{time} (host {text.seconds(row['host_s'])})" if waits else time

@@ -3,6 +3,7 @@
 import pandas as pd
 
 from halobench import text
+from halobench.doubts import by_host
 from halobench.published import best, published, tag
 from halobench.report import report
 
@@ -23,16 +24,17 @@ def models(frame: pd.DataFrame) -> str:
     if rows.empty:
         return "No model was measured.\n"
     more = changing(rows, SHOWN)
-    rows = rows.sort_values([*SHOWN, *more], kind="stable")
+    rows = rows.assign(by_host=by_host(rows)).sort_values([*SHOWN, *more], kind="stable")
     lines = [
         [*(plain(row[name]) or text.NOTHING for name in (*WORDS, *more)), *_numbers(row)]
         for row in rows.to_dict("records")
     ]
     return (
-        "Times are medians with their 95 % interval, peak memory is beyond the inputs, operations are the "
-        "useful ones of the batch, a multiply-add is 2. Top-1 is the published accuracy on ImageNet-1k, with "
-        f"the tag of timm's weights that reached it, {SECOND_HAND} where that is second hand, {MORE} after "
-        "training on ImageNet-21k.\n\n" + table([*WORDS, *more, *HEADER], lines, words=len(WORDS) + len(more))
+        "Times are medians with their 95 % interval, and the host's where a caller waits for that. Peak "
+        "memory is beyond the inputs, operations are the useful ones of the batch, a multiply-add is 2. "
+        "Top-1 is the published accuracy on ImageNet-1k, with the tag of timm's weights that reached it, "
+        f"{SECOND_HAND} where that is second hand, {MORE} after training on ImageNet-21k.\n\n"
+        + table([*WORDS, *more, *HEADER], lines, words=len(WORDS) + len(more))
     )
 
 
@@ -40,13 +42,18 @@ def _numbers(row: Row) -> list[str]:
     return [
         text.number(row["image_size"]),
         text.number(row["batch"]),
-        text.time(row["time_s"], row["time_low_s"], row["time_high_s"]),
+        _time(row),
         text.number(row["images_per_second"]),
         text.bytes_(row["peak_bytes"]),
         text.flop(row["flop"]),
         text.count(row["params"]),
         _accuracy(row["model"], row["image_size"], row["top1"]),
     ]
+
+
+def _time(row: Row) -> str:
+    time = text.time(row["time_s"], row["time_low_s"], row["time_high_s"])
+    return f"{time}, host {text.seconds(row['host_s'])}" if row["by_host"] else time
 
 
 def _accuracy(model: str, image_size: float, top1: float) -> str:

@@ -28,6 +28,19 @@ def poisoned_memory():
     torch.use_deterministic_algorithms(False)
 
 
+@pytest.hookimpl(trylast=True)
+def pytest_runtest_teardown(item):
+    """An error of CUDA that stays with the process fails its own test only: no other runs in this one."""
+    if item.get_closest_marker("gpu") is None or not torch.cuda.is_available():
+        return
+    try:
+        torch.cuda.synchronize()
+    except RuntimeError as error:
+        if "PYTEST_XDIST_WORKER" in os.environ:
+            os._exit(1)  # another worker takes its place
+        pytest.exit(f"{item.nodeid} spoilt CUDA, start again behind it: {error}", returncode=3)
+
+
 def pytest_configure(config):
     for warning in NATTEN:
         config.addinivalue_line("filterwarnings", warning)

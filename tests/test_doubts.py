@@ -1,5 +1,7 @@
+import pytest
 from cases import attention_record, frame_of, model_record
 
+from halobench import summary
 from halobench.doubts import doubts
 from halobench.metrics import with_metrics
 from halobench.record import Usage
@@ -60,3 +62,24 @@ def test_the_report_tells_problems_apart_beside_networks_which_have_other_axes()
         ("haloed_blocked", ["halonet_h0", "128 px"]),
         ("-", ["timm/resnet50", "128 px"]),
     ]
+
+
+ON_A_GPU = {"device": "cuda", "samples": (1e-3,) * 6}
+
+
+def test_a_host_that_takes_longer_than_the_device_is_said():
+    slow, quick = model_record(**ON_A_GPU, samples_host=(5e-3,) * 6), model_record("a", **ON_A_GPU)
+    (line,) = doubts(with_metrics(frame_of(quick, slow)))
+    assert line.startswith("the host takes longer than the device in 1 of 2 cases, where one call after")
+    assert "most in halonet_h0/haloed_blocked/inference/2x128px/float32/cuda: 5 ms for 1 ms" in line
+    assert list(doubts(with_metrics(frame_of(quick)))) == []
+
+
+def test_images_come_at_the_pace_of_the_host_and_reports_show_its_time():
+    slow = model_record(**ON_A_GPU, samples_host=(5e-3,) * 6)
+    frame = with_metrics(frame_of(slow, model_record("timm/resnet50", "", samples=(1e-3,) * 6)))
+    assert frame["images_per_second"].tolist() == pytest.approx([400, 2000])
+    told = REPORTS["models"](frame)
+    assert "1 ms ±0.0%, host 5 ms" in told
+    assert told.count("host 5 ms") == told.count(", host ") == 1
+    assert summary.table(frame)[2][0][1] == ("1 ms (host 5 ms)", True)
