@@ -28,7 +28,7 @@ def tests(session: nox.Session) -> None:
 
 @nox.session
 def gpu(session: nox.Session) -> None:
-    """What a GPU can tell, its tests first; again: goes on."""
+    """What a GPU can tell in minutes, the most telling first; again: goes on."""
     session.run("python", "-m", "halobench.campaign", *session.posargs)
 
 

@@ -127,9 +127,10 @@ def go_on(
     for limited in (True, False):
         for name, part in first.items():
             before = entries(setup.out).get(name, _nothing(setup))
-            if before["status"] == DONE or (not limited and before["status"] == FAILED):
-                continue
             left = end - time.monotonic() - (RESERVE_S if ALWAYS in parts else 0.0)
+            again = before["status"] != FAILED and left >= part.least_s
+            if before["status"] == DONE or not (limited or again):
+                continue
             _try(setup, name, part, min(left, part.most_s) if limited else left, say)
             _bring(setup, archive)
     if ALWAYS in parts:

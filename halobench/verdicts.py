@@ -9,7 +9,6 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from pathlib import Path
-from threading import Event
 from typing import NamedTuple
 
 import torch
@@ -59,18 +58,20 @@ def tell_all(asked: Iterable[Asked], device: str, file: Path, processes: int) ->
     told = {line.asked for line in read(file)}
     left = [each for each in asked if each not in told]
     count = max(processes, -(-len(left) // AT_ONCE))
-    stop = Event()
+    stop = _stop(file)
+    stop.unlink(missing_ok=True)
     pool = ThreadPoolExecutor(processes)
     try:
         shares = [left[start::count] for start in range(count)]
-        list(pool.map(partial(_tell_share, device=device, file=file, stop=stop), shares))
-    finally:  # also when time is up: what runs is waited for, nothing new begins
-        stop.set()
+        list(pool.map(partial(_tell_share, device=device, file=file), shares))
+    finally:  # also when time is up: children end after the problem that they are at
+        stop.touch()
         pool.shutdown(cancel_futures=True)
+        stop.unlink()
 
 
-def _tell_share(share: list[Asked], device: str, file: Path, stop: Event) -> None:
-    while share and not stop.is_set():
+def _tell_share(share: list[Asked], device: str, file: Path) -> None:
+    while share and not _stop(file).exists():
         done = worker.apart(partial(tell, share, device, file), ENOUGH_S * len(share))
         told = {line.asked for line in read(file)}
         share = [each for each in share if each not in told]
@@ -79,13 +80,18 @@ def _tell_share(share: list[Asked], device: str, file: Path, stop: Event) -> Non
 
 
 def tell(asked: Iterable[Asked], device: str, file: Path) -> None:
-    """Append a line for each, up to the first that spoils the device for this process."""
+    """Append a line for each, up to the first that spoils the device for the process, or till told to end."""
     if device == "cuda":
         ptxas.chosen()  # before anything is compiled
     for each in asked:
         add(verdict(each, device), file)
-        if not _usable(device):
+        if not _usable(device) or _stop(file).exists():
             return
+
+
+def _stop(file: Path) -> Path:
+    """What is there tells children to end."""
+    return file.with_suffix(".stop")
 
 
 def add(line: Line, file: Path) -> None:

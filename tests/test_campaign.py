@@ -238,6 +238,19 @@ def test_an_error_that_stays_with_the_process_ends_it_and_the_next_problem_is_as
     assert [line.status for line in verdicts.read(tmp_path / "lines")] == ["failed", "right", "right"]
 
 
+def test_when_time_is_up_children_end_after_the_problem_they_are_at(children, tmp_path, monkeypatch):
+    def verdict(asked, device):
+        if asked.problem == "zero border":
+            (tmp_path / "lines.stop").touch()
+        return verdicts.Line(**asked._asdict(), status="right")
+
+    monkeypatch.setattr(verdicts, "verdict", verdict)
+    verdicts.tell_all(ASKED, "cpu", tmp_path / "lines.jsonl", 1)
+    assert [line.problem for line in verdicts.read(tmp_path / "lines.jsonl")] == ["no halo", "zero border"]
+    verdicts.tell_all(ASKED, "cpu", tmp_path / "lines.jsonl", 1)
+    assert len(verdicts.read(tmp_path / "lines.jsonl")) == 3
+
+
 def test_what_has_a_line_is_not_asked_again(children, tmp_path):
     verdicts.add(verdicts.Line(**ASKED[0]._asdict(), status="right"), tmp_path / "lines")
     verdicts.tell_all(ASKED, "cpu", tmp_path / "lines", 2)

@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 import torch
 from fvcore.nn import FlopCountAnalysis
+from halobench_kernels._triton_launch import counted, place
 from halobench_kernels._triton_plan import Config
 from networks import largest_difference, output_and_gradients
 from timm.layers.halo_attn import HaloAttn
@@ -127,6 +128,23 @@ def test_a_slot_that_outweighs_all_that_were_looked_at_is_right(slot, border, dt
 @pytest.mark.parametrize("scale", [0.0, -0.3, 1e-3])
 def test_a_scale_that_relative_logits_can_not_be_divided_by_is_right_too(scale):
     found = verdict(replace(SMALL, scale=scale))
+    assert found.right, found
+
+
+@needs_interpreter
+@pytest.mark.parametrize(
+    ("dims", "shared"), [((8, 8), 8), ((24, 72), 8), ((4, 3), 1), ((16, 16), 1), ((4, 4), 4)]
+)
+@pytest.mark.parametrize("border", ["mask", "zero"])
+def test_maps_are_read_as_a_network_lays_them_out(dims, shared, border):
+    """Keys and values are parts of one map in channels-last memory."""
+    dim, dim_v = dims
+    problem = replace(SMALL, heads=2, dim_qk=dim, dim_v=dim_v, border=border)
+    given = oracle.inputs(problem, "channels_last")
+    both = torch.cat([given.k, given.v], -1).permute(0, 2, 3, 1, 4).contiguous().permute(0, 3, 1, 2, 4)
+    laid_out = replace(given, k=both[..., :dim], v=both[..., dim:])
+    assert counted(*map(place, (laid_out.q, laid_out.k, laid_out.v)))[0] == shared
+    found = check.examine(ATTENTIONS["triton_fused"], problem, laid_out, check.truth(problem, given))
     assert found.right, found
 
 
