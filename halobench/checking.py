@@ -1,5 +1,6 @@
 """The command `check`: the largest errors of every implementation, over hard problems and random ones."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from functools import partial
 from time import monotonic
@@ -7,7 +8,7 @@ from time import monotonic
 from rich.progress import track
 from rich.table import Table
 
-from halobench import attention, check, oracle, plugins, text
+from halobench import attention, check, oracle, plugins, probes, text
 from halobench.attention import ATTENTIONS, Attention, find
 from halobench.check import Truth
 from halobench.hard import PROBLEMS
@@ -19,6 +20,7 @@ from halobench.progress import console, say_left_out
 from halobench.sweep import devices, usable
 
 RANDOM = "random problem"
+SPOILT = "an error before this one stays with CUDA in this process"
 HANDFUL = 5  # of problems: fewer prove little
 PATIENCE_S = 60.0  # with an implementation: one that compiles for each problem has fewer random ones
 
@@ -74,11 +76,22 @@ def _tallies(entries: list[Attention], dtype: str, device: str) -> dict[str, Tal
             kinds.setdefault(problem, []).append(entry)
     asked = [*hard, *((RANDOM, problem, whose) for problem, whose in kinds.items())]
     for title, problem, whose in track(asked, f"checking in {dtype}", console=console(), transient=True):
+        if not probes.usable(device):
+            break
         given = oracle.inputs(problem, device=device)
         known = check.truth(problem, given)
         for entry in whose:
-            _try(entry, problem, title, given, known, tallies[entry.name])
+            if probes.usable(device):
+                _try(entry, problem, title, given, known, tallies[entry.name])
+    if not probes.usable(device):
+        _leave(tallies.values())
     return tallies
+
+
+def _leave(tallies: Iterable[Tally]) -> None:
+    """None can be asked any more in this process, and none may look right for it."""
+    for tally in tallies:
+        tally.wrong = tally.wrong or f"not asked further: {SPOILT}"
 
 
 def _refused(entry: Attention, device: str, problem: Problem) -> str | None:

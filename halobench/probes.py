@@ -125,3 +125,14 @@ def _state(handle: object) -> str:
     reasons = pynvml.nvmlDeviceGetCurrentClocksEventReasons(handle)
     throttled = [name for bit, name in THROTTLED.items() if reasons & bit]
     return f"{clock} MHz, {power:.0f} W, {heat} °C" + "".join(f", throttled: {name}" for name in throttled)
+
+
+def usable(device: str) -> bool:
+    """False after an error of CUDA that stays with the process: an illegal access, an assertion."""
+    if device != "cuda":
+        return True
+    try:
+        torch.cuda.synchronize()
+    except RuntimeError:
+        return False
+    return True

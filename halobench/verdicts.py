@@ -11,9 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
-import torch
-
-from halobench import check, oracle, ptxas, worker
+from halobench import check, oracle, probes, ptxas, worker
 from halobench.attention import find
 from halobench.hard import PROBLEMS
 from halobench.problem import Problem
@@ -85,7 +83,7 @@ def tell(asked: Iterable[Asked], device: str, file: Path) -> None:
         ptxas.chosen()  # before anything is compiled
     for each in asked:
         add(verdict(each, device), file)
-        if not _usable(device) or _stop(file).exists():
+        if not probes.usable(device) or _stop(file).exists():
             return
 
 
@@ -127,14 +125,3 @@ def _examined(asked: Asked, problem: Problem, device: str) -> Line:
     found = check.examine(find(asked.implementation), problem, given, check.truth(problem, given))
     status, reason = ("right", "") if found.right else ("wrong", str(found))
     return Line(**asked._asdict(), status=status, reason=reason, errors=found.errors, bounds=found.bounds)
-
-
-def _usable(device: str) -> bool:
-    """False after an error of CUDA that stays with the process: an illegal access, an assertion."""
-    if device != "cuda":
-        return True
-    try:
-        torch.cuda.synchronize()
-    except RuntimeError:
-        return False
-    return True

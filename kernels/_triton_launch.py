@@ -3,7 +3,6 @@
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
-from functools import cache
 from math import gcd
 from typing import Any, NamedTuple
 
@@ -128,17 +127,16 @@ class Choice:
         if INTERPRETER in self._key:
             return self.of(self._every[0])
 
+        clocks: list[CudaClock] = []
+
         def time(config: Config) -> float:
-            (sample,) = _cold_clock().series(lambda: call(self.of(config)), 1)
+            if not clocks:
+                clocks.append(CudaClock(cold=True))
+            (sample,) = clocks[0].series(lambda: call(self.of(config)), 1)
             return sample.device_s
 
         trials = not torch.cuda.is_current_stream_capturing()
         return self.of(chosen(self._name, self._key, self._every, time, trials=trials))
-
-
-@cache
-def _cold_clock() -> CudaClock:
-    return CudaClock(cold=True)
 
 
 _eyes: dict[tuple[int, torch.dtype, torch.device], Tensor] = {}

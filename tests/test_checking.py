@@ -130,3 +130,24 @@ def test_a_device_that_is_not_there_names_what_is(monkeypatch):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     with pytest.raises(ValueError, match="this machine has no cuda; there is: cpu"):
         checking.show(["naive_global"], ["float32"], "cuda")
+
+
+def test_an_error_that_stays_with_the_device_is_nobody_elses_and_nobody_looks_right_for_it(
+    monkeypatch, capsys
+):
+    asked = []
+
+    def spoils(*args):
+        asked.append("mine")
+        raise RuntimeError("CUDA error: an illegal memory access was encountered")
+
+    register(monkeypatch, spoils)
+    monkeypatch.setattr(checking.probes, "usable", lambda device: not asked)
+    assert checking.show(["mine", "haloed_blocked"], ["float32", "bfloat16"], "cpu") == 1
+    told = [line for line in capsys.readouterr().out.splitlines() if line.startswith("wrong: ")]
+    assert asked == ["mine"]
+    assert told[0].endswith("RuntimeError: CUDA error: an illegal memory access was encountered")
+    assert told[1:] == [
+        f"wrong: {name}, not asked further: {checking.SPOILT}"
+        for name in ("haloed_blocked", "mine", "haloed_blocked")
+    ]
