@@ -132,7 +132,7 @@ def _width(each: Instruction) -> int:
     """Registers that a value takes, at most."""
     base, modifiers = each.opcode[0], each.opcode[1:]
     if base in ("LDSM", "STSM"):
-        return int(modifiers[-1]) if modifiers and modifiers[-1].isdigit() else 4
+        return int(modifiers[-1]) if modifiers[-1:] in (["2"], ["4"]) else 1  # LDSM.16.M88.4
     if base == "LDTM":
         return 128  # at most, of a matrix in tensor memory
     sizes = {"128": 4, "256": 8, "64": 2, "WIDE": 2, "F64": 2, "TRANS64": 2}

@@ -48,6 +48,8 @@ def test_what_was_written_is_found_no_more():
         (["HGMMA.64x8x16.F32 R24, R4, gdesc[UR8], R24"], [(0, "R4", "R5", "R6", "R7", "UR10", "UR11")]),
         (["IADD3 R0, P0, PT, R1, R1, RZ", "IADD3.X R2, R1, RZ, RZ, P0, !PT", "EXIT"], []),
         (["IMAD.WIDE.U32 R2, R1, 0x4, R1", "FADD R0, R3, R2", "EXIT"], []),
+        (["LDSM.16.M88.4 R4, [R1]", "STSM.16.M88 [R1], R7", "STSM.16.M88.2 [R1], R7"], [(32, "R8")]),
+        (["LDSM.16.M88 R4, [R1]", "FADD R0, R5, R4"], [(16, "R5")]),
         (["PRMT R0, R0, 0x5410, R1", "EXIT"], []),
     ],
 )  # fmt: skip
