@@ -23,6 +23,7 @@ from halobench.report import colour, marker
 CEILINGS, FINDINGS, PAGE = "ceilings.json", "findings.md", "README.md"
 BEGIN, END = "<!-- measured on GPUs -->\n", "<!-- end of measured on GPUs -->\n"
 NONE = "No figure of a GPU exists yet.\n"
+SAMPLES = ["problem", "id", "implementation", "direction", "reason", "kind", "round", "device_s", "host_s"]
 AS_THEY_ARE = (CEILINGS, CLOCK, "campaign.json")
 
 
@@ -94,7 +95,7 @@ def samples(found: list[Found]) -> pd.DataFrame:
         for row in each["rows"]
         for sample in row["samples"] or [{}]
     ]
-    return pd.DataFrame(rows)
+    return pd.DataFrame(rows, columns=SAMPLES)
 
 
 def checks(lines: list[verdicts.Line]) -> pd.DataFrame:
@@ -197,5 +198,5 @@ def _claim(folder: Path) -> str:
         f"{direction.replace('_', ' and ')} {text.ratio(float(of.min()))} to {text.ratio(float(of.max()))}"
         for direction, of in ratios.groupby("direction")
     ]
-    beside = f"{', '.join(others.columns[:-1])} and {others.columns[-1]}"
+    beside = " and ".join(filter(None, [", ".join(others.columns[:-1]), others.columns[-1]]))
     return f": the fastest of {beside} takes {', '.join(words)} of the time of `{OURS}`"

@@ -15,7 +15,7 @@ from typing import Any
 
 import torch
 
-from halobench import check, clock, oracle, plugins, probes, ptxas
+from halobench import check, clock, files, oracle, plugins, probes, ptxas
 from halobench.attention import find
 from halobench.clock import Call, Clock, CudaClock
 from halobench.oracle import Inputs
@@ -39,12 +39,10 @@ def measure(title: str, problem: Problem, names: tuple[str, ...], device: str, l
         ptxas.chosen()
     given = oracle.inputs(problem, layout, device)
     known = check.truth(problem, given)
-    calls: dict[Key, Call] = {}
-    reasons: dict[Key, str] = {}
-    for key in [(name, direction) for direction in DIRECTIONS for name in names]:
-        reasons[key] = _reason(key, problem, given, known)
-        if not reasons[key]:
-            calls[key] = _call(key, problem, given)
+    faults = {name: _fault(name, problem, given, known) for name in names}
+    keys = [(name, direction) for direction in DIRECTIONS for name in names]
+    reasons = {key: find(key[0]).unsupported(problem, device, key[1]) or faults[key[0]] for key in keys}
+    calls = {key: _call(key, problem, given) for key in keys if not reasons[key]}
     samples = _in_turn(calls, device)
     for name, _ in list(calls):
         if wrong := _wrong(name, problem, given, known):  # what was right before it was timed
@@ -57,11 +55,10 @@ def measure(title: str, problem: Problem, names: tuple[str, ...], device: str, l
     return {"problem": title, "id": str(problem), "state": probes.device_state(device), "rows": rows}
 
 
-def _reason(key: Key, problem: Problem, given: Inputs, known: check.Truth) -> str:
-    """Why something is not timed; empty where it is right."""
-    name, direction = key
-    if reason := find(name).unsupported(problem, given.q.device.type, direction):
-        return reason
+def _fault(name: str, problem: Problem, given: Inputs, known: check.Truth) -> str:
+    """Why an implementation is not timed at all; empty where it is right, or can not run."""
+    if find(name).unsupported(problem, given.q.device.type, "forward"):
+        return ""
     try:
         return _wrong(name, problem, given, known)
     except Exception as error:  # one that is broken must not end the others
@@ -99,14 +96,12 @@ def _sources(device: str) -> dict[str, Clock]:
 
 
 def add(found: Found, file: Path) -> None:
-    with file.open("a", encoding="utf-8") as lines:
-        lines.write(json.dumps(found) + "\n")
+    files.add_line(json.dumps(found), file)
 
 
 def read(file: Path) -> list[Found]:
     """What is there; nothing where there is no file."""
-    lines = file.read_text(encoding="utf-8").splitlines() if file.exists() else []
-    return [json.loads(line) for line in lines if line.endswith("}")]  # one may have been cut off
+    return [json.loads(line) for line in files.objects(file)]
 
 
 def rounds(row: Found, kind: str, what: str = "device_s") -> list[float]:

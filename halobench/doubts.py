@@ -1,6 +1,7 @@
 """What a reader should know of a run's times before believing them, in a line each."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import pandas as pd
 
@@ -44,6 +45,6 @@ def doubts(frame: pd.DataFrame) -> Iterator[str]:
         )
 
 
-def by_host(frame: pd.DataFrame) -> "pd.Series[bool]":
-    """Rows of a GPU where what a caller waits for is the host, not the device."""
-    return (frame["device"] == "cuda") & (frame["host_s"] > CLEARLY * frame["time_s"])
+def by_host(rows: Any) -> Any:
+    """Whether what a caller of a GPU waits for is the host, not the device: of a frame, or of one row."""
+    return (rows["device"] == "cuda") & (rows["host_s"] > CLEARLY * rows["time_s"])

@@ -7,7 +7,7 @@ import pandas as pd
 
 from halobench import text
 from halobench.allocator import DEFAULT
-from halobench.doubts import CLEARLY
+from halobench.doubts import by_host
 from halobench.metrics import BASELINE, problem_columns
 
 Cell = tuple[str, bool]  # text, and whether it is the best of its row
@@ -137,5 +137,4 @@ def _cell(row: Row | None, fastest: float) -> Cell:
 def _time(row: Row) -> str:
     """Of the device, and of the host where a caller waits for that."""
     time = text.seconds(row["time_s"])
-    waits = row["device"] == "cuda" and row["host_s"] > CLEARLY * row["time_s"]
-    return f"{time} (host {text.seconds(row['host_s'])})" if waits else time
+    return f"{time} (host {text.seconds(row['host_s'])})" if by_host(row) else time

@@ -17,11 +17,11 @@ STACK = 1  # R1, which the driver sets
 # Instructions without a result in registers.
 QUIET = re.compile(
     r"ST[GSL]?|STSM|STTM|RED|REDG|UTC\w*MMA|UTCBAR|UTCCP|UBLKCP|UTMA\w+|LDGSTS|LDGDEPBAR|DEPBAR|BRA|BRX|JMP|EXIT|RET|BAR|BSSY|BSYNC|"
-    r"BREAK|WARPSYNC|WARPGROUP|ENDCOLLECTIVE|MEMBAR|FENCE|ERRBAR|CCTL\w*|NOP|YIELD|NANOSLEEP|CALL|KILL|ACQBULK|"
-    r"UCGABAR_\w+|USETMAXREG|WARPGROUPSET|PREEXIT|ACQSHMINIT|R2P|BMOV"
+    r"BREAK|WARPSYNC|WARPGROUP|ENDCOLLECTIVE|MEMBAR|FENCE|ERRBAR|CCTL\w*|NOP|YIELD|NANOSLEEP|KILL|ACQBULK|"
+    r"UCGABAR_\w+|USETMAXREG|WARPGROUPSET|PREEXIT|ACQSHMINIT|BMOV"
 )
 # Two results that are predicates.
-TESTS = re.compile(r"\w*SETP|U?PLOP3|P2UR|R2P")
+TESTS = re.compile(r"\w*SETP|U?PLOP3")
 
 
 class Instruction(NamedTuple):
@@ -101,6 +101,8 @@ def _effects(each: Instruction) -> tuple[int, int]:
     guard = _bits(each.guard) if each.guard else 0
     if base == "CALL":  # what a function of the compiler writes is not followed
         return guard, EVERYTHING
+    if base == "R2P":  # into predicates that a mask names
+        return guard | _all(operands), EVERYTHING & -(1 << FILES["P"])
     if "MMA" in base and not base.startswith("UTC"):
         reads, writes = _product(each)
         return reads | guard, writes

@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
-from halobench import check, oracle, probes, ptxas, worker
+from halobench import check, files, oracle, probes, ptxas, worker
 from halobench.attention import find
 from halobench.hard import PROBLEMS
 from halobench.problem import Problem
@@ -93,18 +93,12 @@ def _stop(file: Path) -> Path:
 
 
 def add(line: Line, file: Path) -> None:
-    """In one piece, for others write there too."""
-    cut_off = file.exists() and not file.read_bytes().endswith(b"\n")
-    with file.open("ab", buffering=0) as lines:
-        lines.write(("\n" * cut_off + json.dumps(asdict(line)) + "\n").encode())
+    files.add_line(json.dumps(asdict(line)), file)
 
 
 def read(file: Path) -> list[Line]:
     """Of each problem the last, for what was interrupted is done again; none where there is no file."""
-    if not file.exists():
-        return []
-    whole = [line for line in file.read_text(encoding="utf-8").splitlines() if line.endswith("}")]
-    lines = [Line(**json.loads(line)) for line in whole]  # one may have been cut off
+    lines = [Line(**json.loads(line)) for line in files.objects(file)]
     return list({line.asked: line for line in lines}.values())
 
 

@@ -238,6 +238,13 @@ def test_an_error_that_stays_with_the_process_ends_it_and_the_next_problem_is_as
     assert [line.status for line in verdicts.read(tmp_path / "lines")] == ["failed", "right", "right"]
 
 
+def test_what_was_cut_off_while_it_was_written_spoils_no_line_behind_it(tmp_path):
+    file = tmp_path / "speed.jsonl"
+    file.write_text('{"problem": "whole"}\n{"problem": "cut o')
+    campaign_speed.add({"problem": "next"}, file)
+    assert [found["problem"] for found in campaign_speed.read(file)] == ["whole", "next"]
+
+
 def test_when_time_is_up_children_end_after_the_problem_they_are_at(children, tmp_path, monkeypatch):
     def verdict(asked, device):
         if asked.problem == "zero border":

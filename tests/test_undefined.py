@@ -50,6 +50,7 @@ def test_what_was_written_is_found_no_more():
         (["IMAD.WIDE.U32 R2, R1, 0x4, R1", "FADD R0, R3, R2", "EXIT"], []),
         (["LDSM.16.M88.4 R4, [R1]", "STSM.16.M88 [R1], R7", "STSM.16.M88.2 [R1], R7"], [(32, "R8")]),
         (["LDSM.16.M88 R4, [R1]", "FADD R0, R5, R4"], [(16, "R5")]),
+        (["R2P PR, R1, 0x7f", "@P3 FADD R0, R2, R1", "EXIT"], [(16, "R2")]),
         (["PRMT R0, R0, 0x5410, R1", "EXIT"], []),
     ],
 )  # fmt: skip
