@@ -433,3 +433,55 @@ def test_a_dry_run_does_every_part(tmp_path):
     assert len(json.loads((tmp_path / "ceilings.json").read_text())["ceilings"]) == 16
     assert "haloed_blocked, forward: 1x the speed" in (tmp_path / "summary.md").read_text()
     assert (tmp_path / "models" / "report.html").exists()
+
+
+def told_row(name, direction, *seconds):
+    """Of the part `speed`: one cold sample a round."""
+    samples = [{"kind": "cold", "round": n, "device_s": t, "host_s": t} for n, t in enumerate(seconds)]
+    return {"implementation": name, "direction": direction, "reason": "", "samples": samples}
+
+
+@pytest.fixture
+def twice_as_fast():
+    rows = [
+        told_row(name, direction, *(factor * t for t in (1.0, 2.0, 4.0)))
+        for direction in campaign_speed.DIRECTIONS
+        for name, factor in {"triton_fused": 1.0, "sdpa_blocked": 2.0, "timm_halo": 3.0}.items()
+    ]
+    return {"problem": "one", "id": "one", "rows": rows}
+
+
+def test_the_summary_says_how_many_times_as_long_others_take(twice_as_fast, tmp_path):
+    campaign_speed.add(twice_as_fast, tmp_path / campaign_summary.SPEED)
+    row = next(line for line in campaign_summary._speed(tmp_path) if line.startswith("| one | forward |"))
+    assert "| 2x (2x to 2x) | not asked | 3x (3x to 3x) |" in row
+
+
+def test_the_line_in_readme_is_of_the_fastest_other(twice_as_fast, tmp_path):
+    campaign_merge.samples([twice_as_fast]).to_parquet(tmp_path / "results.parquet")
+    said = campaign_merge._claim(tmp_path)
+    assert said.startswith(": the fastest of sdpa_blocked and timm_halo takes forward 2x to 2x, ")
+
+
+def test_the_budget_is_that_of_all_calls(tmp_path, monkeypatch):
+    monkeypatch.setenv(tuning.CACHE, str(tmp_path))
+    known = {"check": {"status": "done", "seconds": 700.0, "detail": "", "device": "cpu"}}
+    (tmp_path / "campaign.json").write_text(
+        json.dumps({"check": known["check"] | {"commit": campaign.commit()}})
+    )
+    asked = []
+
+    def go_on(setup, parts, budget, say, archive):
+        asked.append(budget)
+        campaign_summary.write(setup.out, {})
+        return {}
+
+    monkeypatch.setattr(campaign, "go_on", go_on)
+    monkeypatch.setattr(worker, "preload", lambda modules: None)
+    app = campaign.typer.Typer()
+    app.command()(main)
+    for budget in ("12m", "60m"):
+        assert (
+            CliRunner().invoke(app, ["--dry-run", "--out", str(tmp_path), "--budget", budget]).exit_code == 0
+        )
+    assert asked == [20, 540]

@@ -129,6 +129,17 @@ def test_all_are_compiled_before_any_counts_and_then_timed_in_turn():
     assert asked == CONFIGS * (1 + tuning.ROUNDS)
 
 
+def test_a_launch_that_was_disturbed_rules_nothing_out():
+    asked = []
+
+    def time(config):
+        asked.append(config)
+        return SECONDS[config] + (50.0 if config == Config(32) and len(asked) % 9 == 5 else 0.0)
+
+    with tuning.autotune():
+        assert ask(time=time) == Config(32)
+
+
 def test_the_device_is_warmed_up_before_anything_counts(monkeypatch, folder):
     monkeypatch.setattr(tuning, "WARM_S", 0.05)
     start = monotonic()
