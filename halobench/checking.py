@@ -76,14 +76,14 @@ def _tallies(entries: list[Attention], dtype: str, device: str) -> dict[str, Tal
             kinds.setdefault(problem, []).append(entry)
     asked = [*hard, *((RANDOM, problem, whose) for problem, whose in kinds.items())]
     for title, problem, whose in track(asked, f"checking in {dtype}", console=console(), transient=True):
-        if not probes.usable(device):
+        if not probes.answers(device):
             break
         given = oracle.inputs(problem, device=device)
         known = check.truth(problem, given)
         for entry in whose:
-            if probes.usable(device):
+            if probes.answers(device):
                 _try(entry, problem, title, given, known, tallies[entry.name])
-    if not probes.usable(device):
+    if not probes.answers(device):
         _leave(tallies.values())
     return tallies
 

@@ -127,7 +127,7 @@ def _state(handle: object) -> str:
     return f"{clock} MHz, {power:.0f} W, {heat} °C" + "".join(f", throttled: {name}" for name in throttled)
 
 
-def usable(device: str) -> bool:
+def answers(device: str) -> bool:
     """False after an error of CUDA that stays with the process: an illegal access, an assertion."""
     if device != "cuda":
         return True

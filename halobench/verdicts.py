@@ -83,7 +83,7 @@ def tell(asked: Iterable[Asked], device: str, file: Path) -> None:
         ptxas.chosen()  # before anything is compiled
     for each in asked:
         add(verdict(each, device), file)
-        if not probes.usable(device) or _stop(file).exists():
+        if not probes.answers(device) or _stop(file).exists():
             return
 
 

@@ -233,7 +233,7 @@ def test_an_error_that_stays_with_the_process_ends_it_and_the_next_problem_is_as
         return verdicts.Line(**asked._asdict(), status="failed" if failed else "right")
 
     monkeypatch.setattr(verdicts, "verdict", verdict)
-    monkeypatch.setattr(verdicts.probes, "usable", lambda device: not spoilt or spoilt.clear())
+    monkeypatch.setattr(verdicts.probes, "answers", lambda device: not spoilt or spoilt.clear())
     verdicts.tell_all(ASKED, "cpu", tmp_path / "lines", 1)
     assert [line.status for line in verdicts.read(tmp_path / "lines")] == ["failed", "right", "right"]
 

@@ -142,7 +142,7 @@ def test_an_error_that_stays_with_the_device_is_nobody_elses_and_nobody_looks_ri
         raise RuntimeError("CUDA error: an illegal memory access was encountered")
 
     register(monkeypatch, spoils)
-    monkeypatch.setattr(checking.probes, "usable", lambda device: not asked)
+    monkeypatch.setattr(checking.probes, "answers", lambda device: not asked)
     assert checking.show(["mine", "haloed_blocked"], ["float32", "bfloat16"], "cpu") == 1
     told = [line for line in capsys.readouterr().out.splitlines() if line.startswith("wrong: ")]
     assert asked == ["mine"]
