@@ -55,9 +55,9 @@ Out = Annotated[Path | None, typer.Option("--out", metavar="DIR", help="Default:
 @app.command("list")
 def list_() -> None:
     """Implementations, models, metrics, reports and presets; what was left out, and why."""
-    from halobench import listing
+    from halobench.commands import list
 
-    listing.show()
+    list.show()
 
 
 @app.command()
@@ -67,7 +67,7 @@ def check(
     device: Annotated[str | None, typer.Option(help="cpu or cuda; default: the fastest there is.")] = None,
 ) -> int:
     """Every implementation against the oracle, outputs and gradients, on problems chosen to hurt."""
-    from halobench import checking
+    from halobench.commands import check as checking
 
     return checking.show(implementation.split(","), dtype.split(","), device)
 
@@ -123,10 +123,10 @@ def sweep(
 ) -> int:
     """Plan, check, measure, store and report."""
     given = {name: value for name, value in locals().items() if value is not None and value is not False}
-    from halobench import sweeping
+    from halobench.commands import sweep as sweeping_sweep
 
-    axes = {name: given[name].split(",") for name in sweeping.AXES if name in given}
-    run: dict[str, Any] = {name: given[name] for name in sweeping.SETTINGS if name in given}
+    axes = {name: given[name].split(",") for name in sweeping_sweep.AXES if name in given}
+    run: dict[str, Any] = {name: given[name] for name in sweeping_sweep.SETTINGS if name in given}
     if no_autotune:
         run["autotune"] = "off"
     if resume is not None:
@@ -134,12 +134,12 @@ def sweep(
             raise ValueError(
                 f"--resume goes on with what the run was begun with; {others[0]} can not be given too"
             )
-        return sweeping.resume(resume, sys.argv)
-    wanted, name = sweeping.wanted(preset, spec, workload, axes, run)
+        return sweeping_sweep.resume(resume, sys.argv)
+    wanted, name = sweeping_sweep.wanted(preset, spec, workload, axes, run)
     if plan:
-        return sweeping.show_plan(wanted)
+        return sweeping_sweep.show_plan(wanted)
     folder = out or Path("out") / f"{time.strftime('%Y%m%d-%H%M%S')}-{name}"
-    return sweeping.sweep(wanted, folder, sys.argv)
+    return sweeping_sweep.sweep(wanted, folder, sys.argv)
 
 
 @app.command()
@@ -152,9 +152,9 @@ def report(
     ] = None,
 ) -> int:
     """Tables, figures and the page again, from what is stored."""
-    from halobench import sweeping
+    from halobench.commands import report as sweeping_report
 
-    return sweeping.report_again(folders, out)
+    return sweeping_report.report_again(folders, out)
 
 
 @app.command()
@@ -170,7 +170,7 @@ def compare(
     ] = None,
 ) -> int:
     """Two stored runs, case by case: ratio, interval, verdict; exit code 1 if any got slower or broke."""
-    from halobench import comparing
+    from halobench.commands import compare as comparing
 
     return comparing.show(before, after, threshold, everything, out)
 
@@ -183,7 +183,7 @@ def models(
     ] = None,
 ) -> int:
     """Parameters, FLOPs by three counters, activations and published accuracy of every listed model."""
-    from halobench import models_table
+    from halobench.commands import models as models_table
 
     return models_table.show(model.split(",") if model else None, csv)
 
@@ -211,7 +211,7 @@ def accuracy(
     ] = None,
 ) -> int:
     """How often a network is right: top-1 and top-5 on images in class folders."""
-    from halobench import accuracy_table
+    from halobench.commands import accuracy as accuracy_table
 
     return accuracy_table.show(
         model,
@@ -241,7 +241,7 @@ def inspect(
     ] = None,
 ) -> int:
     """Triton kernels compiled without a GPU: registers, spills, instructions; exit code 1 if any spills."""
-    from halobench import inspecting
+    from halobench.commands import inspect as inspecting
 
     return inspecting.show(implementation, problems, target.split(","), out)
 
@@ -263,8 +263,8 @@ def train(
     out: Annotated[Path | None, typer.Option(metavar="DIR", help="Default: out/<time>-train.")] = None,
 ) -> int:
     """Small networks learn digits: the same curve with every implementation, accuracy over parameters."""
-    from halobench import recipe as recipes
-    from halobench import training
+    from halobench.commands import train as training
+    from halobench.training import recipe as recipes
 
     learn = {"implementation": implementation, "epochs": epochs, "seeds": seeds, "out": out}
     attempt = {"model": model, "steps": steps, "batch": batch}
@@ -290,7 +290,7 @@ def explain(
     ] = None,
 ) -> int:
     """Where one case spends time, memory and FLOPs: by stage, kind of layer, layer of attention, operator."""
-    from halobench import explaining
+    from halobench.commands import explain as explaining
 
     return explaining.show(case, out, seconds, sys.argv)
 
@@ -298,6 +298,6 @@ def explain(
 @app.command()
 def doctor() -> int:
     """Is this machine fit to measure? Exit code 1 if anything is bad."""
-    from halobench import doctoring
+    from halobench.commands import doctor as doctoring
 
     return doctoring.show()

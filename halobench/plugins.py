@@ -125,7 +125,7 @@ def _tried(module: str) -> Trial:
         result, said = Path(folder, "trial.json"), Path(folder, "said")
         with said.open("wb") as file:
             process = subprocess.Popen(
-                [sys.executable, "-m", "halobench.trial", module, str(result)],
+                [sys.executable, "-m", "halobench.plugin_trial", module, str(result)],
                 stdin=subprocess.DEVNULL, stdout=file, stderr=file, start_new_session=True,
                 env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)},
             )  # fmt: skip

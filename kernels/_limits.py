@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from halobench.problem import Problem
+from halobench.attention import Problem
 
 
 def first(limits: Mapping[str, bool]) -> str | None:

@@ -12,8 +12,8 @@ import torch
 from torch import Tensor
 from torch.autograd import forward_ad
 
-from halobench.attention import Position, find
-from halobench.problem import Problem
+from halobench.attention import Position, Problem
+from halobench.attention.implementation import find
 
 Numbers = tuple[int, int, int, bool, bool, float, float]
 NUMBERS = 7

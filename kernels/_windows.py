@@ -4,8 +4,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from halobench.attention import Position
-from halobench.problem import Problem
+from halobench.attention import Position, Problem
 
 
 def blocks(q: Tensor, problem: Problem) -> Tensor:

@@ -13,10 +13,9 @@ import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
-from halobench.attention import Position, attention
-from halobench.problem import Problem
+from halobench.attention import Position, Problem, attention
 
-from ._compiling import compiled, needs_compiler
+from ._compile import compiled, needs_compiler
 from ._limits import first
 from ._windows import blocks, relative_logits, unblock
 

@@ -17,8 +17,7 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.utils.flop_counter import register_flop_formula
 
-from halobench.attention import Position, attention
-from halobench.problem import Problem
+from halobench.attention import Position, Problem, attention
 
 from ._operators import as_operations, differentiable, flop, flop_backward, numbers, problem_of, transformed
 from ._windows import outside, table_step

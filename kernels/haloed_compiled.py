@@ -2,10 +2,10 @@
 
 from torch import Tensor
 
-from halobench.attention import Position, attention, find
-from halobench.problem import Problem
+from halobench.attention import Position, Problem, attention
+from halobench.attention.implementation import find
 
-from ._compiling import compiled, needs_compiler
+from ._compile import compiled, needs_compiler
 
 
 @attention("haloed_compiled", unsupported=needs_compiler)

@@ -13,11 +13,10 @@ import torch
 from halonet_pytorch import HaloAttention  # type: ignore[import-untyped]
 from torch import Tensor
 
-from halobench.attention import Position, attention
-from halobench.problem import Problem
+from halobench.attention import Position, Problem, attention
 
+from ._adapters import as_map, forward_of, heads_of, no_position, summed_tables
 from ._limits import cut_off, first, shared_limits
-from ._peers import as_map, forward_of, heads_of, no_position, summed_tables
 
 
 def _beyond_lucidrains(problem: Problem, device: str, direction: str) -> str | None:

@@ -5,8 +5,7 @@ import math
 import torch
 from torch import Tensor
 
-from halobench.attention import Position, attention
-from halobench.problem import Problem
+from halobench.attention import Position, Problem, attention
 
 from ._windows import halves, pad, table_rows
 

@@ -14,8 +14,7 @@ from importlib.util import find_spec
 from torch import Tensor
 from torch.nn.functional import pad
 
-from halobench.attention import Position, attention
-from halobench.problem import Problem
+from halobench.attention import Position, Problem, attention
 
 from ._limits import first, shared_limits
 

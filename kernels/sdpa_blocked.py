@@ -3,8 +3,7 @@
 import torch.nn.functional as F
 from torch import Tensor
 
-from halobench.attention import Position, attention
-from halobench.problem import Problem
+from halobench.attention import Position, Problem, attention
 
 from ._windows import bias, blocks, unblock, windows
 

@@ -11,11 +11,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from halobench.attention import Position, attention
-from halobench.problem import Problem
+from halobench.attention import Position, Problem, attention
 
+from ._adapters import as_map, forward_of, heads_of, no_position, summed_tables
 from ._limits import cut_off, first
-from ._peers import as_map, forward_of, heads_of, no_position, summed_tables
 
 
 def _beyond_timm(problem: Problem, device: str, direction: str) -> str | None:

@@ -23,9 +23,9 @@ import triton.language as tl  # type: ignore[import-untyped]
 from torch import Tensor
 from torch.utils.flop_counter import register_flop_formula
 
-from halobench import ptxas
-from halobench.attention import Build, Position, attention
-from halobench.problem import Problem
+from halobench.attention import Position, Problem, attention
+from halobench.attention.build import Build
+from halobench.device import ptxas
 
 from ._operators import (
     NUMBERS,
@@ -39,11 +39,8 @@ from ._operators import (
     problem_of_shapes,
     transformed,
 )
-from ._operators import fvcore_handle as fvcore_handle
-from ._triton_backward import fold, halo_bwd
-from ._triton_forward import halo_fwd
-from ._triton_launch import Choice, Launch, Place, counted, empty, eye, like, on, place, unit, wide
-from ._triton_plan import (
+from ._triton.backward import fold, halo_bwd
+from ._triton.configs import (
     FEWEST,
     INTERPRETER,
     MOST_EACH,
@@ -57,6 +54,8 @@ from ._triton_plan import (
     tile,
     tiles,
 )
+from ._triton.forward import halo_fwd
+from ._triton.launch import Choice, Launch, Place, counted, empty, eye, like, on, place, unit, wide
 from ._windows import table_step
 
 KEYS = 64  # of a program that sums their gradients

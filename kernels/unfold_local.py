@@ -3,8 +3,7 @@
 import torch
 from torch import Tensor
 
-from halobench.attention import Position, attention
-from halobench.problem import Problem
+from halobench.attention import Position, Problem, attention
 
 from ._windows import halves, outside, pad, table_rows
 

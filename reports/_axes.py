@@ -11,10 +11,11 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
-from halobench import text
+from halobench import units
 from halobench.report import colour, marker, ordered
+from halobench.report.words import MAP, Row
 
-from ._rows import MAP, PANELS, Row, in_common, map_names, measured, sweep
+from ._select import PANELS, in_common, map_names, measured, sweep
 
 WIDTH = 8  # inches, at which text of 10 points reads well on a page
 LEAST_SPAN = 5  # of a logarithmic axis, as a factor: room for two numbers, and noise does not look large
@@ -31,7 +32,7 @@ class Quantity:
 
     def of(self, rows: pd.DataFrame, column: str | None = None) -> pd.Series:
         """In the unit of the axis."""
-        return rows[column or self.column] / text.UNITS[self.unit]
+        return rows[column or self.column] / units.UNITS[self.unit]
 
 
 TIME = Quantity("time_s", "median time, its 95 % interval", "ms", ("time_low_s", "time_high_s"))
@@ -132,7 +133,7 @@ def logarithmic(axes: Axes, quantity: Quantity) -> None:
     axes.set_axisbelow(True)
 
 
-def plain_numbers(axes: Axes, side: Literal["x", "y"], number: Callable[[float], str] = text.number) -> None:
+def plain_numbers(axes: Axes, side: Literal["x", "y"], number: Callable[[float], str] = units.number) -> None:
     """Along a logarithmic axis: at 1, 2 and 5 where it spans little, else at powers of ten."""
     low, high = axes.get_xlim() if side == "x" else axes.get_ylim()
     if high < LEAST_SPAN * low:

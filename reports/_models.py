@@ -6,9 +6,10 @@ from typing import Any
 import pandas as pd
 from matplotlib.axes import Axes
 
-from halobench.report import AS_IS, colour, marker
+from halobench.report import colour, marker
+from halobench.report.style import AS_IS
 
-from ._rows import measured
+from ._select import measured
 
 TIMES = ("time_s", "time_low_s", "time_high_s")
 SETTINGS = ("direction", "batch", "dtype", "mode", "layout", "device", "threads", "allocator")

@@ -3,13 +3,13 @@
 import pandas as pd
 from matplotlib.figure import Figure
 
-from halobench import text
-from halobench.published import published
+from halobench import units
 from halobench.report import report
+from halobench.results.published import published
 
-from ._accuracy import Cost
-from ._families import by_family, published_parts
-from ._rows import measured
+from ._accuracy.axes import Cost
+from ._accuracy.by_family import by_family, published_parts
+from ._select import measured
 
 COST = Cost("useful operations of an image [GFLOP], a multiply-add is 2", "needs less")
 
@@ -19,7 +19,7 @@ def accuracy_over_flops(frame: pd.DataFrame) -> Figure | str:
     """Published accuracy over the useful operations of an image."""
     rows = measured(frame, "model").dropna(subset="flop")
     rows = rows[rows["direction"] == "inference"].drop_duplicates(["model", "image_size"])
-    work = rows.assign(cost=rows["flop"] / rows["batch"] / text.UNITS["GFLOP"])
+    work = rows.assign(cost=rows["flop"] / rows["batch"] / units.UNITS["GFLOP"])
     known = published().dropna(subset="top1").merge(work[["model", "image_size", "cost"]])
     if known.empty:
         return "No model was measured at the image size of a published accuracy.\n"

@@ -3,11 +3,11 @@
 import pandas as pd
 from matplotlib.figure import Figure
 
-from halobench import text
+from halobench import units
 from halobench.report import report
 
-from ._accuracy import Cost
-from ._costs import over_cost
+from ._accuracy.axes import Cost
+from ._accuracy.over_cost import over_cost
 
 COST = Cost("peak memory over images in the batch [MiB]", "needs less")
 TITLE = "Published accuracy over the peak memory of inference, beyond weights and images, by image"
@@ -20,4 +20,4 @@ def accuracy_over_memory(frame: pd.DataFrame) -> Figure | str:
 
 
 def _mebibytes(rows: pd.DataFrame) -> list[pd.Series]:
-    return [rows["peak_bytes"] / rows["batch"] / text.UNITS["MiB"]]
+    return [rows["peak_bytes"] / rows["batch"] / units.UNITS["MiB"]]

@@ -5,15 +5,15 @@ from textwrap import fill
 import pandas as pd
 from matplotlib.figure import Figure
 
-from halobench import text
-from halobench.published import published
+from halobench import units
 from halobench.report import report
+from halobench.results.published import published
 
-from ._accuracy import Cost
-from ._families import by_family, published_parts
-from ._rows import measured
+from ._accuracy.axes import Cost
+from ._accuracy.by_family import by_family, published_parts
+from ._select import measured
 
-COST = Cost("parameters", "is smaller", text.count)
+COST = Cost("parameters", "is smaller", units.count)
 TITLE = "Accuracy over parameters"
 LINE = 45  # letters that fit along the axis
 

@@ -3,11 +3,11 @@
 import pandas as pd
 from matplotlib.figure import Figure
 
-from halobench import text
+from halobench import units
 from halobench.report import report
 
-from ._accuracy import Cost
-from ._costs import over_cost
+from ._accuracy.axes import Cost
+from ._accuracy.over_cost import over_cost
 from ._models import image_times
 
 COST = Cost("time of an image [ms]", "is faster")
@@ -21,4 +21,4 @@ def accuracy_over_time(frame: pd.DataFrame) -> Figure | str:
 
 
 def _milliseconds(rows: pd.DataFrame) -> list[pd.Series]:
-    return [seconds / text.UNITS["ms"] for seconds in image_times(rows)]
+    return [seconds / units.UNITS["ms"] for seconds in image_times(rows)]

@@ -7,22 +7,12 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from halobench.metrics import problem_columns
 from halobench.report import report
+from halobench.report.words import BLOCK_HALO, MAP, Row, block_halo_name, map_name
+from halobench.results.metrics import problem_columns
 
 from ._axes import FLOP, WIDTH, categories, finish, outer
-from ._rows import (
-    BLOCK_HALO,
-    MAP,
-    Row,
-    block_halo_name,
-    block_halo_names,
-    in_common,
-    map_name,
-    map_names,
-    measured,
-    sweep,
-)
+from ._select import block_halo_names, in_common, map_names, measured, sweep
 
 TITLE = """Useful and executed floating point operations, {direction} (a multiply-add is 2)
 useful: pairs of a query and a key that lie in its window and in the map

@@ -2,14 +2,15 @@
 
 import pandas as pd
 
-from halobench import text
-from halobench.doubts import by_host
-from halobench.published import best, published, tag
+from halobench import units
 from halobench.report import report
+from halobench.report.caveats import by_host
+from halobench.report.markdown import plain, table
+from halobench.report.words import Row
+from halobench.results.published import best, published, tag
 
-from ._accuracy import more_data
-from ._rows import Row, changing, measured
-from ._tables import plain, table
+from ._accuracy.axes import more_data
+from ._select import changing, measured
 
 WORDS = ("model", "implementation", "direction")
 HEADER = ("image [px]", "batch", "time", "images/s", "peak memory", "operations", "parameters", "top-1")
@@ -26,7 +27,7 @@ def models(frame: pd.DataFrame) -> str:
     more = changing(rows, SHOWN)
     rows = rows.assign(by_host=by_host(rows)).sort_values([*SHOWN, *more], kind="stable")
     lines = [
-        [*(plain(row[name]) or text.NOTHING for name in (*WORDS, *more)), *_numbers(row)]
+        [*(plain(row[name]) or units.NOTHING for name in (*WORDS, *more)), *_numbers(row)]
         for row in rows.to_dict("records")
     ]
     return (
@@ -40,26 +41,26 @@ def models(frame: pd.DataFrame) -> str:
 
 def _numbers(row: Row) -> list[str]:
     return [
-        text.number(row["image_size"]),
-        text.number(row["batch"]),
+        units.number(row["image_size"]),
+        units.number(row["batch"]),
         _time(row),
-        text.number(row["images_per_second"]),
-        text.bytes_(row["peak_bytes"]),
-        text.flop(row["flop"]),
-        text.count(row["params"]),
+        units.number(row["images_per_second"]),
+        units.bytes_(row["peak_bytes"]),
+        units.flop(row["flop"]),
+        units.count(row["params"]),
         _accuracy(row["model"], row["image_size"], row["top1"]),
     ]
 
 
 def _time(row: Row) -> str:
-    time = text.time(row["time_s"], row["time_low_s"], row["time_high_s"])
-    return f"{time}, host {text.seconds(row['host_s'])}" if row["by_host"] else time
+    time = units.time(row["time_s"], row["time_low_s"], row["time_high_s"])
+    return f"{time}, host {units.seconds(row['host_s'])}" if row["by_host"] else time
 
 
 def _accuracy(model: str, image_size: float, top1: float) -> str:
     known = best(model, image_size) or {"label": ""}
     weights = f" {tag(known['label'])}" if tag(known["label"]) else ""
-    return text.percent(top1) + weights + _marks(model, top1)
+    return units.percent(top1) + weights + _marks(model, top1)
 
 
 def _marks(model: str, top1: float) -> str:

@@ -7,10 +7,11 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from halobench.report import ordered, report
+from halobench.report.words import said
 
 from ._axes import WIDTH, key, outer, plain_numbers
 from ._models import across, image_times, measured_models
-from ._rows import alike, in_common, said
+from ._select import alike, in_common
 
 ASKED = ("model", "image_size", "batch", "mode")  # in these what is shown may differ
 HEIGHT = 0.26  # inches, of a line

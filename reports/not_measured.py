@@ -2,10 +2,9 @@
 
 import pandas as pd
 
-from halobench.record import BAD
 from halobench.report import report
-
-from ._tables import plain, table
+from halobench.report.markdown import plain, table
+from halobench.results.record import BAD
 
 HEADER = ("status", "reason", "of", "for example", "cases")
 

@@ -2,11 +2,10 @@
 
 import pandas as pd
 
-from halobench import text
-from halobench.published import published
+from halobench import units
 from halobench.report import report
-
-from ._tables import plain, table
+from halobench.report.markdown import plain, table
+from halobench.results.published import published
 
 HEADER = ("network", "model", "printed", "counted", "difference", "of the printed")
 
@@ -25,10 +24,10 @@ def paper_parameters(frame: pd.DataFrame) -> str:
         [
             plain(row["label"]),
             plain(row["model"]),
-            text.count(row["params"]),
-            text.count(row["params_counted"]),
-            text.count(row["difference"]),
-            text.percent(row["difference"] / row["params"]),
+            units.count(row["params"]),
+            units.count(row["params_counted"]),
+            units.count(row["difference"]),
+            units.percent(row["difference"] / row["params"]),
         ]
         for row in rows.to_dict("records")
     ]

@@ -4,12 +4,13 @@ from collections.abc import Iterator
 
 import pandas as pd
 
-from halobench import published, text
+from halobench import units
 from halobench.report import ordered, report
+from halobench.report.markdown import plain, table
+from halobench.report.words import Row, said
+from halobench.results import published
 
 from ._models import SETTINGS, beside, measured_models, slower
-from ._rows import Row, said
-from ._tables import plain, table
 
 HEADER = ("network", "model", "image [px]", "paper, TPUv3")
 INTRODUCTION = (
@@ -50,10 +51,10 @@ def _section(printed: pd.DataFrame, part: pd.DataFrame) -> str:
     lines = [
         [
             plain(row["label"]),
-            plain(row["model"]) or text.NOTHING,
-            text.number(row["image_size"]),
-            text.ratio(row["slower"]),
-            *(cells.get((row["label"], name), text.NOTHING) for name in names),
+            plain(row["model"]) or units.NOTHING,
+            units.number(row["image_size"]),
+            units.ratio(row["slower"]),
+            *(cells.get((row["label"], name), units.NOTHING) for name in names),
         ]
         for row in printed.to_dict("records")
     ]
@@ -66,6 +67,6 @@ def _section(printed: pd.DataFrame, part: pd.DataFrame) -> str:
 
 
 def _ratio(row: Row) -> str:
-    interval = text.spread(row["low"], row["high"], row["ratio"])
-    known = interval != text.NOTHING and row["label"] != row["reference"]
-    return text.ratio(row["ratio"]) + (f" {interval}" if known else "")
+    interval = units.spread(row["low"], row["high"], row["ratio"])
+    known = interval != units.NOTHING and row["label"] != row["reference"]
+    return units.ratio(row["ratio"]) + (f" {interval}" if known else "")

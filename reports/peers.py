@@ -2,11 +2,12 @@
 
 import pandas as pd
 
-from halobench import text
+from halobench import units
 from halobench.report import report
+from halobench.report.markdown import plain, table
+from halobench.report.words import said
 
-from ._rows import asked, measured, said
-from ._tables import plain, table
+from ._select import asked, measured
 
 HEADER = ("implementation", "problem", "layout", "time", "of it our copies", "share")
 
@@ -25,9 +26,9 @@ def peers(frame: pd.DataFrame) -> str:
             plain(row["implementation"]),
             plain(said(row, set(asked(rows)) - {"layout"}, usual=False)),
             plain(row["layout"]),
-            text.seconds(row["time_s"]),
-            text.seconds(row["adapt_s"]),
-            text.percent(row["share"]),
+            units.seconds(row["time_s"]),
+            units.seconds(row["adapt_s"]),
+            units.percent(row["share"]),
         ]
         for row in rows.to_dict("records")
     ]

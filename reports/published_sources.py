@@ -2,11 +2,10 @@
 
 import pandas as pd
 
-from halobench import text
-from halobench.published import published
+from halobench import units
 from halobench.report import report
-
-from ._tables import plain, table
+from halobench.report.markdown import plain, table
+from halobench.results.published import published
 
 HEADER = ("family", "model", "source", "read there", "image [px]", "parameters", "top-1")
 
@@ -20,9 +19,9 @@ def published_sources(frame: pd.DataFrame) -> str:
             plain(row["label"]),
             plain(row["source"]),
             "yes" if row["verified"] else "no",
-            text.number(row["image_size"]),
-            text.count(row["params"]),
-            text.percent(row["top1"]),
+            units.number(row["image_size"]),
+            units.count(row["params"]),
+            units.percent(row["top1"]),
         ]
         for row in published().to_dict("records")
     ]

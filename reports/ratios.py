@@ -11,11 +11,12 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from matplotlib.ticker import NullLocator
 
-from halobench import text
+from halobench import units
 from halobench.report import ordered, report
+from halobench.report.words import BLOCK_HALO, MAP, TOLD, Row, direction_name, said
 
 from ._axes import WIDTH
-from ._rows import BLOCK_HALO, MAP, TOLD, Row, asked, changing, direction_name, measured, said
+from ._select import asked, changing, measured
 
 TITLE = "Time over that of the fastest on the same problem (1x)"
 CASE = (*MAP, *BLOCK_HALO)  # always told of a problem
@@ -83,7 +84,7 @@ def _scale(figure: Figure, panels: list[Axes]) -> None:
     bar = figure.colorbar(
         mappable, ax=panels, location="bottom", extend="max", aspect=50, shrink=0.7, pad=pad
     )
-    bar.set_ticks(TICKS, labels=[text.ratio(tick) for tick in TICKS])
+    bar.set_ticks(TICKS, labels=[units.ratio(tick) for tick in TICKS])
     bar.ax.xaxis.set_minor_locator(NullLocator())
 
 
@@ -92,7 +93,7 @@ def _cell(axes: Axes, row: Row, column: int) -> None:
     ok = row["status"] == "ok"
     look = {"facecolor": COLOURS(SCALE(row["ratio"]))} if ok else {"facecolor": "0.94", "hatch": "////"}
     axes.add_patch(Rectangle((column - 0.5, row["problem"] - 0.5), 1, 1, edgecolor="white", **look))
-    words = text.ratio(row["ratio"]) if ok else SHORT.get(row["status"], str(row["status"]))
+    words = units.ratio(row["ratio"]) if ok else SHORT.get(row["status"], str(row["status"]))
     axes.text(
         column,
         row["problem"],

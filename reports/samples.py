@@ -8,12 +8,14 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
-from halobench import text
-from halobench.metrics import problem_columns
-from halobench.report import AS_IS, colour, ordered, report
+from halobench import units
+from halobench.report import colour, ordered, report
+from halobench.report.style import AS_IS
+from halobench.report.words import Row, said
+from halobench.results.metrics import problem_columns
 
 from ._axes import WIDTH, plain_numbers
-from ._rows import Row, asked, said
+from ._select import asked
 
 TITLE = "Every sample of the largest problem that most implementations were measured on"
 GOLDEN = 0.618  # steps of it fill a line evenly: points lie apart, and in the same way each time
@@ -67,15 +69,15 @@ def _largest(rows: pd.DataFrame) -> pd.DataFrame:
 
 def _spread(axes: Axes, row: Row) -> None:
     """Samples along x; their height means nothing."""
-    series = np.array(row["samples_s"]) / text.UNITS["ms"]
+    series = np.array(row["samples_s"]) / units.UNITS["ms"]
     height = (0.5 + np.arange(len(series)) * GOLDEN) % 1 - 0.5
     axes.plot(series, height, **_dots(row, len(series)))
-    median, low, high = (row[name] / text.UNITS["ms"] for name in ("time_s", "time_low_s", "time_high_s"))
+    median, low, high = (row[name] / units.UNITS["ms"] for name in ("time_s", "time_low_s", "time_high_s"))
     axes.hlines([0], [low], [high], color="black", linewidth=3, alpha=0.7)
     axes.vlines([median], -0.75, 0.75, color="black", linewidth=1.2)
     axes.set(ylim=(-0.9, 0.9), yticks=[])
     count = f"{len(series)} sample{'s' * (len(series) != 1)}"
-    time = text.time(row["time_s"], row["time_low_s"], row["time_high_s"])
+    time = units.time(row["time_s"], row["time_low_s"], row["time_high_s"])
     words = f"{row['name']}\n{time}\n{count}"
     axes.set_ylabel(words, rotation=0, ha="right", va="center", fontsize=8)
 
@@ -89,7 +91,7 @@ def _order(axes: Axes, row: Row) -> None:
     low, high = axes.get_ylim()
     axes.set_ylim(min(low, LEAST_SPREAD[0]), max(high, LEAST_SPREAD[1]))
     axes.yaxis.set_major_locator(MaxNLocator(3, steps=[1, 2, 5, 10]))
-    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, place: text.ratio(value)))
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, place: units.ratio(value)))
     axes.tick_params(axis="y", labelsize=8)
     axes.axhline(1, color="0.7", linewidth=0.8, zorder=0)
 

@@ -3,12 +3,13 @@
 import numpy as np
 import pandas as pd
 
-from halobench import text
-from halobench.metrics import BASELINE, problem_columns
+from halobench import units
 from halobench.report import ordered, report
+from halobench.report.markdown import bold, plain, table
+from halobench.report.words import Row, map_name, place_name
+from halobench.results.metrics import BASELINE, problem_columns
 
-from ._rows import Row, changing, map_name, measured, place_name
-from ._tables import bold, plain, table
+from ._select import changing, measured
 
 WORDS = ("border", "direction")  # beside the map, and what else differs
 NUMBERS = ("block", "halo", "batch")
@@ -41,7 +42,7 @@ def _speedups(rows: pd.DataFrame) -> str:
     ]
     means, count = _means(problems, names)
     if count:
-        lines.append(["**geometric mean**", *[""] * len(shown), *(text.ratio(mean) for mean in means)])
+        lines.append(["**geometric mean**", *[""] * len(shown), *(units.ratio(mean) for mean in means)])
     return (
         f"the time of `{BASELINE}` over that of the others, the fastest in bold; where `{BASELINE}` was not "
         f"measured, the time itself. The geometric mean is over {count} of {len(problems)} problems, those "
@@ -54,13 +55,13 @@ def _cells(group: pd.DataFrame, names: list[str]) -> list[str]:
     """A problem's row: what each implementation did."""
     rows = group.set_index("implementation").to_dict("index")
     fastest = group["time_s"].where(group["status"] == "ok").min()
-    return [_cell(rows[name], fastest) if name in rows else text.NOTHING for name in names]
+    return [_cell(rows[name], fastest) if name in rows else units.NOTHING for name in names]
 
 
 def _cell(row: Row, fastest: float) -> str:
     if row["status"] != "ok":
         return str(row["status"])
-    known = text.ratio(row["speedup"]) if row["speedup"] > 0 else text.seconds(row["time_s"])
+    known = units.ratio(row["speedup"]) if row["speedup"] > 0 else units.seconds(row["time_s"])
     return bold(known) if row["time_s"] == fastest else known
 
 

@@ -4,9 +4,10 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from halobench.report import report
+from halobench.report.words import BLOCK_HALO, block_halo_name
 
 from ._axes import TIME, categories, finish, panels
-from ._rows import BLOCK_HALO, block_halo_name, block_halo_names, in_common, measured, sweep
+from ._select import block_halo_names, in_common, measured, sweep
 
 
 @report("time_over_block_halo")

@@ -7,13 +7,14 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from halobench import published, text
+from halobench import units
 from halobench.report import ordered, report
+from halobench.report.words import said
+from halobench.results import published
 
-from ._accuracy import HOLLOW, mark
+from ._accuracy.axes import HOLLOW, mark
 from ._axes import WIDTH, key, plain_numbers
 from ._models import SETTINGS, across, beside, fullest, measured_models, slower
-from ._rows import said
 
 RESNET = "timm/resnet50"
 TITLE = """Images a second over those of resnet50 at 224 px, more is better
@@ -111,4 +112,4 @@ def _panel(axes: Axes, part: pd.DataFrame, theirs: pd.DataFrame, looks: Mapping[
     axes.set_title(said(part.iloc[0].to_dict(), SETTINGS, usual=False), fontsize="medium")
     axes.grid(color="0.93")
     axes.set_axisbelow(True)
-    plain_numbers(axes, "x", text.ratio)
+    plain_numbers(axes, "x", units.ratio)

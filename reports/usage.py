@@ -2,12 +2,13 @@
 
 import pandas as pd
 
-from halobench import text
-from halobench.doubts import BUSY_CORES, SYSTEM
+from halobench import units
 from halobench.report import report
+from halobench.report.caveats import BUSY_CORES, SYSTEM
+from halobench.report.markdown import plain, table
+from halobench.report.words import Row, said
 
-from ._rows import Row, asked, measured, said
-from ._tables import plain, table
+from ._select import asked, measured
 
 HEADER = (
     *("implementation", "problem", "time", "user", "system", "share of the system"),
@@ -38,10 +39,10 @@ def _line(alone: pd.DataFrame) -> list[str]:
     """Of the one row of a frame."""
     row: Row = alone.iloc[0].to_dict()
     return [
-        plain(row["implementation"]) or text.NOTHING,
+        plain(row["implementation"]) or units.NOTHING,
         plain(said(row, asked(alone), usual=False)),
-        *(text.seconds(row[name]) for name in ("time_s", "user_s", "system_s")),
-        text.percent(row["system_share"]),
-        *(text.number(row[name]) for name in ("page_faults", "voluntary_switches", "involuntary_switches")),
-        text.number(row["others_cores"]),
+        *(units.seconds(row[name]) for name in ("time_s", "user_s", "system_s")),
+        units.percent(row["system_share"]),
+        *(units.number(row[name]) for name in ("page_faults", "voluntary_switches", "involuntary_switches")),
+        units.number(row["others_cores"]),
     ]

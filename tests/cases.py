@@ -1,8 +1,10 @@
 """Ready-made records."""
 
-from halobench import store
-from halobench.problem import PROBLEM_FIELDS, AttentionCase, ModelCase, Problem
-from halobench.record import Record, Work
+from halobench.attention import Problem
+from halobench.attention.problem import PROBLEM_FIELDS
+from halobench.case import AttentionCase, ModelCase
+from halobench.results import frame
+from halobench.results.record import Record, Work
 
 
 def attention_record(
@@ -36,4 +38,4 @@ def model_record(
 
 def frame_of(*records):
     """What reports and metrics read, of these records."""
-    return store.frame([record.case for record in records], records)
+    return frame.frame_of([record.case for record in records], records)

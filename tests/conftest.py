@@ -5,7 +5,9 @@ import os
 import pytest
 import torch
 
-from halobench import attention, plugins, report
+from halobench import plugins
+from halobench.attention.implementation import GROUP
+from halobench.report import contract
 
 NATTEN = (  # it warns of how it calls torch, once a process
     "ignore:return_lse is deprecated:FutureWarning",
@@ -16,8 +18,8 @@ os.environ.setdefault(
     "CUBLAS_WORKSPACE_CONFIG", ":4096:8"
 )  # or cuBLAS is not deterministic, and torch says so
 
-plugins.load_all(attention.GROUP)
-plugins.load_all(report.GROUP)
+plugins.load_all(GROUP)
+plugins.load_all(contract.GROUP)
 
 
 @pytest.fixture(autouse=True)

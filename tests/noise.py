@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from scipy.signal import lfilter
 
-from halobench import compare
+from halobench.comparison import compare
 
 CASES, SAMPLES = 40, 60
 

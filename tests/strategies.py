@@ -2,7 +2,9 @@
 
 from hypothesis import strategies as st
 
-from halobench.problem import CHOICES, LAYOUTS, Problem
+from halobench.attention import Problem
+from halobench.attention.problem import CHOICES
+from halobench.case import LAYOUTS
 
 SIZES, BLOCKS, HALOS = st.integers(1, 20), st.integers(1, 8), st.integers(0, 6)
 DIMS = st.integers(1, 20)

@@ -10,10 +10,13 @@ import pytest
 from cases import attention_record
 from pandas.testing import assert_frame_equal
 
-from halobench import cli, execute, report, spec, sweeping
-from halobench.record import BAD, SEVERITY
-from halobench.spec import Spec
-from halobench.store import Store
+from halobench import cli
+from halobench.commands import sweep
+from halobench.report import contract
+from halobench.results.record import BAD, SEVERITY
+from halobench.results.store import Store
+from halobench.sweep import session, spec
+from halobench.sweep.spec import Spec
 
 SWEEP = "sweep smoke --workload attention --resolution 8"
 
@@ -147,7 +150,7 @@ def test_help_imports_nothing_that_takes_long(line):
 
 def test_a_sweep_can_leave_kernels_as_they_are(halobench, monkeypatch):
     asked = []
-    monkeypatch.setattr(sweeping, "show_plan", lambda wanted: asked.append(wanted.run.autotune) or 0)
+    monkeypatch.setattr(sweep, "show_plan", lambda wanted: asked.append(wanted.run.autotune) or 0)
     for option in ("", "--autotune known", "--no-autotune"):
         assert halobench(f"{SWEEP} --plan {option}")[0] == 0
     assert asked == ["try", "known", "off"]
@@ -165,7 +168,7 @@ def stored(tmp_path):
 
     def store(*records):
         folder = tmp_path / "run"
-        run_store = execute.start(folder, [record.case for record in records], Spec(), ["halobench"])
+        run_store = session.start(folder, [record.case for record in records], Spec(), ["halobench"])
         for record in records:
             run_store.add(record)
         return folder
@@ -337,7 +340,7 @@ def test_a_report_that_breaks_leaves_the_others_and_says_so(halobench, stored, m
     def broken(frame):
         return frame["colour"]
 
-    monkeypatch.setitem(report.REPORTS._entries, "broken", broken)
+    monkeypatch.setitem(contract.REPORTS._entries, "broken", broken)
     folder = stored(attention_record())
     code, _, err = halobench(f"report {folder}")
     assert (code, "KeyError: 'colour'" in err) == (0, True)

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from halobench import check, oracle
-from halobench.attention import ATTENTIONS
-from halobench.hard import PROBLEMS
+from halobench.attention import check, oracle
+from halobench.attention.implementation import ATTENTIONS
+from halobench.attention.problem_sets import PROBLEMS
 
 TEXT = (Path(__file__).parent.parent / "CONTRIBUTING.md").read_text(encoding="utf-8")
 

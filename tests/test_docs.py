@@ -3,11 +3,11 @@ from pathlib import Path
 
 import pytest
 
-from halobench.attention import ATTENTIONS
+from halobench.attention.implementation import ATTENTIONS
 from halobench.cli import app
-from halobench.metrics import METRICS
-from halobench.report import REPORTS
-from halobench.spec import presets
+from halobench.report.contract import REPORTS
+from halobench.results.metrics import METRICS
+from halobench.sweep.spec import presets
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")

@@ -6,14 +6,15 @@ from dataclasses import replace
 import pytest
 import torch
 
-from halobench import ceilings, check, oracle, probes, tuning, worker
-from halobench.attention import ATTENTIONS, Attention
-from halobench.hard import PROBLEMS
-from halobench.prepare import Settings
-from halobench.problem import AttentionCase, ModelCase
-from halobench.run import measure
-from halobench.standard import STANDARD
-from halobench.stats import Stop
+from halobench.attention import autotune, check, oracle
+from halobench.attention.implementation import ATTENTIONS, Attention
+from halobench.attention.problem_sets import PROBLEMS, STANDARD
+from halobench.case import AttentionCase, ModelCase
+from halobench.device import ceilings, memory
+from halobench.measure.measurement import measure
+from halobench.measure.stopping import Stop
+from halobench.measure.workload import Settings
+from halobench.sweep.executors import process
 
 pytestmark = [
     pytest.mark.gpu,
@@ -53,8 +54,8 @@ def test_the_inputs_are_the_same_on_both_devices():
 
 
 def test_a_child_of_the_server_measures_on_the_device():
-    worker.start([case()])
-    assert worker.measure(case(), SETTINGS, timeout=60).status == "ok"
+    process.start([case()])
+    assert process.measure(case(), SETTINGS, timeout=60).status == "ok"
 
 
 def test_an_allocation_that_no_device_has_room_for_is_said_to_be_one(monkeypatch):
@@ -68,7 +69,7 @@ def huge(q, k, v, position, problem):
 
 def test_the_peak_counts_what_lives_at_once_and_not_the_inputs():
     x = torch.ones(1024, 1024, device="cuda")
-    assert probes.memory(lambda: (x * x) * x, "cuda").peak_bytes == 2 * x.nbytes
+    assert memory.memory(lambda: (x * x) * x, "cuda").peak_bytes == 2 * x.nbytes
 
 
 @pytest.mark.parametrize("group", ceilings.GROUPS)
@@ -124,7 +125,7 @@ def test_every_configuration_is_right(kernel, title, monkeypatch):
 
         monkeypatch.setattr(module, "configs", only)
         forget(module)
-        with tuning.defaults():
+        with autotune.defaults():
             verdict = check.examine(ATTENTIONS["triton_fused"], problem, given, known)
         assert verdict.right, (config, verdict)
     monkeypatch.undo()
@@ -141,8 +142,8 @@ def test_a_head_whose_weights_leave_their_type_is_done_again(dtype, border):
 
 @pytest.mark.filterwarnings("default:.*can not be timed")
 def test_trials_find_a_configuration_and_keep_it(monkeypatch, tmp_path):
-    monkeypatch.setenv(tuning.CACHE, str(tmp_path))
-    monkeypatch.setattr(tuning, "_found", {})
+    monkeypatch.setenv(autotune.CACHE, str(tmp_path))
+    monkeypatch.setattr(autotune, "_found", {})
     tried = AttentionCase(
         implementation="triton_fused", problem=replace(WIDE, dtype="bfloat16"), device="cuda",
         direction="forward_backward",
@@ -151,7 +152,7 @@ def test_trials_find_a_configuration_and_keep_it(monkeypatch, tmp_path):
     assert record.status == "ok", record.reason
     assert record.tune_s > 0
     assert "triton_fused backward" in record.config
-    assert len(list(tuning.folder().iterdir())) == 2
+    assert len(list(autotune.folder().iterdir())) == 2
 
 
 def test_gradients_are_the_same_bits_every_time():

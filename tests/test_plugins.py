@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import pytest
 
 from halobench import plugins
-from halobench.attention import ATTENTIONS, GROUP
+from halobench.attention.implementation import ATTENTIONS, GROUP
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from typing import Any
 from timm.layers.squeeze_excite import SEModule
 from torch import Tensor, nn
 
-from halobench.layer import HaloAttention
+from halobench.attention.layer import HaloAttention
 
 SQUEEZE = 1 / 8  # channels of a squeeze-excite layer for each it scales
 ACTIVATIONS: dict[str, type[nn.Module]] = {"silu": nn.SiLU, "relu": nn.ReLU}

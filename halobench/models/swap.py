@@ -8,8 +8,9 @@ import torch
 from timm.layers.halo_attn import HaloAttn
 from torch import Tensor, nn
 
-from halobench.attention import halo_attention, load
-from halobench.problem import Problem
+from halobench.attention.functional import halo_attention
+from halobench.attention.implementation import load
+from halobench.attention.problem import Problem
 
 AS_PUBLISHED = "original"
 SLACK, LEAST = 3, 4  # times the error of timm's own in the same dtype, and epsilons: as `halobench check`

@@ -16,16 +16,16 @@ from typing import Annotated
 
 import torch
 import typer
-from halobench_kernels._peers import as_map, heads_of
+from halobench_kernels._adapters import as_map, heads_of
 from rich.console import Console
 from rich.table import Table
 from torch import Tensor
 
-from halobench import attention, check, oracle, plugins, text
-from halobench.attention import ATTENTIONS
-from halobench.oracle import Inputs
-from halobench.problem import Problem
-from halobench.stats import summary
+from halobench import plugins, units
+from halobench.attention import Problem, check, oracle
+from halobench.attention.implementation import ATTENTIONS, GROUP
+from halobench.attention.oracle import Inputs
+from halobench.stats.interval import summary
 
 PROBLEM = Problem(
     batch=4, heads=8, height=64, width=64, dim_qk=16, dim_v=16, block=8, halo=3, position="sum", border="zero"
@@ -60,7 +60,7 @@ def main(
     direction: Annotated[str, typer.Option(help="Comma list.")] = "forward,forward_backward",
 ) -> None:
     """Check those that can do it; medians, and ratios of timm to ours, forward and forward + backward."""
-    plugins.load_all(attention.GROUP)
+    plugins.load_all(GROUP)
     names = implementation.split(",") if implementation else list(ATTENTIONS)
     given = oracle.inputs(PROBLEM)
     known = check.truth(PROBLEM, given)
@@ -111,8 +111,8 @@ def _show(seconds: dict[str, list[float]], direction: str) -> None:
     )
     for name, own in seconds.items():
         ratios = summary([theirs / ours for theirs, ours in zip(baseline, own, strict=True)])
-        shown = text.ratio(ratios.median), f"{text.ratio(ratios.low)} to {text.ratio(ratios.high)}"
-        table.add_row(name, text.seconds(summary(own).median), *shown)
+        shown = units.ratio(ratios.median), f"{units.ratio(ratios.low)} to {units.ratio(ratios.high)}"
+        table.add_row(name, units.seconds(summary(own).median), *shown)
     Console(width=100).print(table)
 
 

@@ -21,8 +21,8 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from halobench import text
-from halobench.stats import summary
+from halobench import units
+from halobench.stats.interval import summary
 
 POLICIES = {  # what the environment says
     "passive": {"OMP_WAIT_POLICY": "passive"},
@@ -33,9 +33,9 @@ POLICIES = {  # what the environment says
 SLICE_S = 0.05
 WORKER = """
 import sys, time, torch
-from halobench import allocator, check, oracle
-from halobench.attention import find
-from halobench.problem import Problem
+from halobench.attention import Problem, check, oracle
+from halobench.attention.implementation import find
+from halobench.device import allocator
 
 allocator.enter("steady")
 name, side, backward = sys.argv[1], int(sys.argv[2]), sys.argv[3] == "forward_backward"
@@ -121,8 +121,10 @@ def _show(seconds: dict[tuple[str, str], list[float]], title: str) -> None:
     table = Table("implementation", "policy", "median", "scatter", "over unset", "95 % interval", title=title)
     for (policy, name), own in seconds.items():
         ratios = summary([a / b for a, b in zip(own, seconds["unset", name], strict=True)])
-        shown = text.ratio(ratios.median), f"{text.ratio(ratios.low)} to {text.ratio(ratios.high)}"
-        table.add_row(name, policy, text.seconds(median(own)), text.percent(stdev(own) / median(own)), *shown)
+        shown = units.ratio(ratios.median), f"{units.ratio(ratios.low)} to {units.ratio(ratios.high)}"
+        table.add_row(
+            name, policy, units.seconds(median(own)), units.percent(stdev(own) / median(own)), *shown
+        )
     Console(width=110).print(table)
 
 

@@ -1,0 +1,109 @@
+"""The contract of an attention implementation, the registry of them, and the public call."""
+
+import re
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from halobench import plugins
+from halobench.attention.build import Build
+from halobench.attention.problem import Problem
+from halobench.registry import Registry
+
+GROUP = "halobench.kernels"  # entry points of this group are implementations
+AUTO = {"cpu": "haloed_chunked"}  # the best of ours on a device; elsewhere:
+AUTO_ELSEWHERE = "sdpa_blocked"
+NAME = re.compile(r"\w+")  # it is a part of a case's id
+RESERVED = ("auto", "all", "original", "forward", "forward_backward", "inference", "training")
+Position = tuple[Tensor, Tensor] | None  # tables of relative height and width: offset d_rel
+Attend = Callable[[Tensor, Tensor, Tensor, Position, Problem], Tensor]
+WhyNot = Callable[[Problem, str, str], str | None]  # problem, device, direction -> a reason, or None
+Slots = Callable[[Problem], int]
+Kernels = Callable[[Problem, str], "list[Build]"]  # problem, target
+Adapt = Callable[[Tensor, Tensor, Tensor, Position, Problem], tuple[Tensor, ...]]
+
+
+def no_kernels(problem: Problem, target: str) -> list[Build]:
+    return []
+
+
+def runs_anywhere(problem: Problem, device: str, direction: str) -> str | None:
+    return None
+
+
+@dataclass(frozen=True)
+class Attention:
+    """An implementation: what computes it, where it can not run, how many query-slot pairs it computes.
+
+    Others' code may want its inputs in another form than the contract's: `adapt` is what our wrapper
+    does to them first, called by `attend` too. It is timed for itself, so that nobody looks slow for it.
+    """
+
+    name: str
+    attend: Attend
+    unsupported: WhyNot = runs_anywhere
+    slots: Slots = Problem.slots
+    adapt: Adapt | None = None
+    imports: tuple[str, ...] = ()  # modules of others that the first call imports; a sweep does it before
+    kernels: Kernels = no_kernels  # of Triton, forward and backward, as launched on a target
+    module: str = ""  # whose import registers it
+
+
+ATTENTIONS: Registry[Attention] = Registry("attention implementation")
+
+
+def attention(  # noqa: PLR0913  one keyword a field of the contract
+    name: str,
+    *,
+    unsupported: WhyNot = runs_anywhere,
+    slots: Slots = Problem.slots,
+    adapt: Adapt | None = None,
+    imports: tuple[str, ...] = (),
+    kernels: Kernels = no_kernels,
+) -> Callable[[Attend], Attend]:
+    """Register a function of queries, keys, values (axes `b h y x d`), position tables and the problem."""
+
+    if not NAME.fullmatch(name) or name in RESERVED:
+        raise ValueError(f"an implementation's name is letters, digits and _, and none of ours: not {name!r}")
+    module = str(sys._getframe(1).f_globals["__name__"])  # the function may be another module's
+
+    def register(attend: Attend) -> Attend:
+        ATTENTIONS.add(name, Attention(name, attend, unsupported, slots, adapt, imports, kernels, module))
+        return attend
+
+    return register
+
+
+def find(name: str) -> Attention:
+    """The implementation of this name, importing its plug-in and no other.
+
+    Raises:
+        KeyError: there is none; the message lists the known names.
+        LeftOutError: its plug-in can not be imported; the message says why.
+    """
+    if name not in ATTENTIONS:
+        plugins.load_one(GROUP, name)
+    if name not in ATTENTIONS:
+        plugins.load_until(GROUP, name, ATTENTIONS)
+    if name not in ATTENTIONS:
+        known = dict.fromkeys([*ATTENTIONS, *plugins.names(GROUP)])
+        raise KeyError(f"no {ATTENTIONS.kind} {name!r}; there are: {', '.join(known)}")
+    return ATTENTIONS[name]
+
+
+def load(implementation: str) -> None:
+    """Import what a call by this name needs, as a compiler that traces a call cannot.
+
+    Raises:
+        KeyError: an unknown name; the message lists the known.
+        LeftOutError: its plug-in can not be imported.
+    """
+    for name in (*AUTO.values(), AUTO_ELSEWHERE) if implementation == "auto" else (implementation,):
+        find(name)
+
+
+def resolved(implementation: str, device: str) -> str:
+    """What `auto` means on this device; any other name as it is."""
+    return AUTO.get(device, AUTO_ELSEWHERE) if implementation == "auto" else implementation

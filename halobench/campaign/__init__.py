@@ -1,0 +1,1 @@
+"""Everything worth knowing of a borrowed GPU, in parts that resume."""

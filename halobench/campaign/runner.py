@@ -1,0 +1,202 @@
+"""What a borrowed GPU can tell, in one command and in parts that resume: `python -m halobench.campaign`.
+
+A part that fails never stops the next. What was done is in the folder's campaign.json; the same command
+skips it and goes on inside a sweep that was not finished.
+"""
+
+import json
+import os
+import re
+import signal
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from halobench import isolate, units
+from halobench.attention import autotune
+from halobench.campaign import merge as campaign_merge
+from halobench.campaign import summary
+from halobench.campaign.steps import PARTS, PRELOAD, ROOT, Part
+from halobench.campaign.summary import JSON, entries
+from halobench.campaign.sweeps import OutOfTime, Setup, runs
+from halobench.device.device import devices
+from halobench.results.environment import commit
+
+BUDGET, CALL = "12m", "9m"
+RESERVE_S = 30.0  # of a call, for the report at its end
+DONE, UNFINISHED, FAILED, LEFT = "done", "unfinished", "failed", "left"
+ALWAYS = "report"  # of what is there: never done
+
+Say = Callable[[str], object]
+
+
+def main(
+    out: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Default: out/gpu-campaign, or …-dry.")
+    ] = None,
+    part: Annotated[str, typer.Option(metavar="A,B,…", help=f"Of {', '.join(PARTS)}.")] = "all",
+    budget: Annotated[str, typer.Option(metavar="TIME", help="Of all calls, as 12m or 90s.")] = BUDGET,
+    call: Annotated[str, typer.Option(metavar="TIME", help="Of this call; the next goes on.")] = CALL,
+    archive: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="What comes back. Default: DIR.tar.gz.")
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Try everything in small on the CPU.")] = False,
+    plan: Annotated[bool, typer.Option("--plan", help="Say how long each part will take.")] = False,
+    merge: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Keep the archive of another machine in docs/measured."),
+    ] = None,
+) -> None:
+    """What a GPU can tell in minutes, the most telling first; again with the same --out: go on."""
+    if merge is not None:
+        try:
+            kept = campaign_merge.merge(merge, ROOT / "docs" / "measured", ROOT / "README.md")
+        except ValueError as error:
+            raise typer.BadParameter(str(error)) from None
+        return typer.echo(f"{kept}: write what was learnt into findings.md there, and merge again")
+    device = "cpu" if dry_run else "cuda"
+    setup = Setup(out or Path("out/gpu-campaign-dry" if dry_run else "out/gpu-campaign"), device, dry_run)
+    try:
+        parts = chosen(part)
+        if plan:
+            return show_plan(setup, parts, typer.echo)
+        must_go(setup)
+        left = min(duration("call", call), duration("budget", budget) - spent(setup.out))
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from None
+    os.environ[autotune.CACHE] = str(setup.out.resolve() / "cache")  # comes back with all trials
+    isolate.preload(PRELOAD)
+    found = go_on(setup, parts, left, typer.echo, archive or setup.out.with_name(f"{setup.out.name}.tar.gz"))
+    typer.echo((setup.out / summary.FILE).read_text(encoding="utf-8"))
+    raise typer.Exit(int(any(entry["status"] == FAILED for entry in found.values())))
+
+
+def duration(name: str, told: str) -> float:
+    """Seconds of `90s`, `12m` or a bare number of seconds; ValueError with what is allowed."""
+    found = re.fullmatch(r"(\d+(?:\.\d+)?)([sm]?)", told)
+    if not found or not float(found[1]):
+        raise ValueError(f"{name}: {told!r} must be a time such as 12m, 90s or 90")
+    return float(found[1]) * (60.0 if found[2] == "m" else 1.0)
+
+
+def spent(out: Path) -> float:
+    """Seconds of all calls so far."""
+    return float(sum(entry["seconds"] for entry in entries(out).values()))
+
+
+def chosen(names: str) -> dict[str, Part]:
+    """The parts of a comma list, in the order of the campaign."""
+    wanted = list(PARTS) if names == "all" else names.split(",")
+    if unknown := [name for name in wanted if name not in PARTS]:
+        raise ValueError(f"part: {unknown[0]!r} must be all, or of {', '.join(PARTS)}")
+    return {name: part for name, part in PARTS.items() if name in wanted}
+
+
+def must_go(setup: Setup) -> None:
+    """ValueError where there is no such device, or the folder holds a campaign on another."""
+    if setup.device not in devices():
+        raise ValueError(f"this machine has no {setup.device}; --dry-run tries everything on the CPU")
+    for entry in entries(setup.out).values():
+        if entry["device"] != setup.device:
+            raise ValueError(f"{setup.out} holds a campaign on {entry['device']}, not on {setup.device}")
+        if entry["commit"] != commit():
+            known = f"{setup.out} holds a campaign of commit {entry['commit']}"
+            raise ValueError(f"{known}, this is {commit()}: give another --out")
+
+
+def show_plan(setup: Setup, parts: Mapping[str, Part], say: Say) -> None:
+    """Print how long each part will take, and what came of it already."""
+    known = entries(setup.out)
+    for name, part in parts.items():
+        status = f", {known[name]['status']}: {known[name]['detail']}" if name in known else ""
+        say(f"{name}: about {units.seconds(part.estimate(setup))}, {part.about}{status}")
+
+
+def go_on(
+    setup: Setup, parts: Mapping[str, Part], budget: float, say: Say, archive: Path
+) -> dict[str, dict[str, Any]]:
+    """Run what is not done, as far as the budget reaches; the entries of campaign.json.
+
+    Each part makes room for the next after its `most_s` seconds, and goes on where time is left after all.
+    Whatever ends this call, what the parts before have found lies in the archive.
+    """
+    setup.out.mkdir(parents=True, exist_ok=True)
+    end = time.monotonic() + budget
+    first = {name: part for name, part in parts.items() if name != ALWAYS}
+    for limited in (True, False):
+        for name, part in first.items():
+            before = entries(setup.out).get(name, _nothing(setup))
+            left = end - time.monotonic() - (RESERVE_S if ALWAYS in parts else 0.0)
+            again = before["status"] != FAILED and left >= part.least_s
+            if before["status"] == DONE or not (limited or again):
+                continue
+            _try(setup, name, part, min(left, part.most_s) if limited else left, say)
+            _bring(setup, archive)
+    if ALWAYS in parts:
+        _try(setup, ALWAYS, parts[ALWAYS], max(end - time.monotonic(), parts[ALWAYS].least_s), say)
+    say(_bring(setup, archive))
+    return entries(setup.out)
+
+
+def _try(setup: Setup, name: str, part: Part, left: float, say: Say) -> None:
+    found = entries(setup.out)
+    before = found.get(name, _nothing(setup))
+    entry = _left(before, part, left) if left < part.least_s else _run(part, setup, before, left)
+    say(f"{name}: {entry['status']}, {entry['seconds']:.0f} s, {entry['detail']}")
+    _keep(setup.out, found | {name: entry})
+
+
+def _bring(setup: Setup, archive: Path) -> str:
+    """Summary and archive of what is there."""
+    summary.write(setup.out, runs(setup.out))
+    return summary.pack(setup.out, archive)
+
+
+def _nothing(setup: Setup) -> dict[str, Any]:
+    return {"status": LEFT, "seconds": 0.0, "detail": "", "device": setup.device, "commit": commit()}
+
+
+def _left(before: dict[str, Any], part: Part, left: float) -> dict[str, Any]:
+    """What was begun keeps what is known of it."""
+    why = f"left for the next call: needs {part.least_s:g} s at least, {max(0.0, left):.0f} s are left"
+    return before if before["status"] == UNFINISHED else before | {"detail": why}
+
+
+def _run(part: Part, setup: Setup, before: dict[str, Any], left: float) -> dict[str, Any]:
+    start = time.monotonic()
+    try:
+        with _limited(left):
+            status, detail = DONE, part.do(setup)
+    except OutOfTime as late:
+        status, detail = UNFINISHED, f"out of time, the next call goes on. {late}".strip()
+    except Exception as error:  # one broken part must not end the campaign
+        status, detail = FAILED, f"{type(error).__name__}: {error}".splitlines()[0]
+    seconds = before["seconds"] + time.monotonic() - start
+    return before | {"status": status, "seconds": seconds, "detail": detail}
+
+
+@contextmanager
+def _limited(seconds: float) -> Iterator[None]:
+    """OutOfTime inside, when they are over."""
+
+    def late(*_: object) -> None:
+        raise OutOfTime
+
+    before = signal.signal(signal.SIGALRM, late)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+
+
+def _keep(out: Path, found: dict[str, dict[str, Any]]) -> None:
+    """Whole or not at all, whenever the machine is taken away."""
+    part = out / f"{JSON}.part"
+    part.write_text(json.dumps(found, indent=2, ensure_ascii=False), encoding="utf-8")
+    part.replace(out / JSON)

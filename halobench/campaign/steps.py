@@ -1,0 +1,236 @@
+"""The parts of a GPU campaign, in the order of what they tell: what each does, and how long it may take."""
+
+import importlib.util
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from halobench import isolate, plugins
+from halobench.attention.implementation import ATTENTIONS, GROUP
+from halobench.attention.problem_sets import PROBLEMS, SETS, STANDARD
+from halobench.campaign import check_log, summary
+from halobench.campaign import speed as campaign_speed
+from halobench.campaign.check_log import Asked, Line
+from halobench.campaign.speed import BESIDE, OURS
+from halobench.campaign.sweeps import Setup, counts, runs, sweep, sweep_seconds
+from halobench.case import AttentionCase
+from halobench.device import ceilings, ptxas
+from halobench.isolate import Ended
+from halobench.measure.stopping import Stop
+from halobench.measure.workload import Settings
+from halobench.report import contract, output
+from halobench.results.environment import environment
+from halobench.sweep import estimate
+from halobench.sweep.command_line import repeating
+from halobench.sweep.executors import process
+
+ROOT = Path(__file__).parents[2]
+CEILINGS_S, SPEED_S, CLOCK_S, PTXAS_S = 60.0, 90.0, 60.0, 60.0  # at most: a group, a problem, a child
+TUNED = ["32x32 n8 d16 b8h3", "64x64 n8 d8 b8h3"]
+MISCOMPILED = "32x32 n4 d32 b8h3"  # by ptxas 12.8: gradients of 32 channels
+LAYOUT = "channels_last"  # as the presets have it
+TUNING_S = 120.0  # at most, a problem
+DTYPES = ("bfloat16", "float16", "float32")
+PRELOAD = (
+    "halobench.measure.attention_workload",
+    "halobench.measure.model_workload",
+    "halobench.campaign.check_log",
+    "halobench.device.ceilings",
+    "halobench.campaign.speed",
+    "halobench.campaign.steps",  # each child imports the main module again: what that imports
+    "typer",
+)
+SMALL_TITLES = ("one position", "no halo", "zero border")
+
+
+@dataclass(frozen=True)
+class Part:
+    """`do` says in a line what came of it; it is not begun with less than `least_s` seconds left.
+
+    After `most_s` it makes room for the parts behind it, and goes on if time is left after these.
+    """
+
+    about: str
+    do: Callable[[Setup], str]
+    estimate: Callable[[Setup], float]
+    least_s: float
+    most_s: float = 1e9
+
+
+def tests(setup: Setup) -> str:
+    """Warnings are no errors here: the packages of a borrowed machine are its own."""
+    folder = ROOT / "tests"
+    if importlib.util.find_spec("pytest") is None or not folder.is_dir():
+        return "not run: it needs pytest and a checkout"
+    command = [sys.executable, "-m", "pytest", "-m", "gpu", "-W", "default", "-p", "no:cacheprovider"]
+    command += ["--continue-on-collection-errors", str(folder / "test_gpu.py" if setup.small else folder)]
+    if importlib.util.find_spec("xdist") is not None:  # and one that spoils its process ends none but itself
+        command += ["-n", str(_processes(setup))]
+    path = setup.out / "tests.txt"
+    with path.open("w", encoding="utf-8") as file:
+        subprocess.run(command, cwd=ROOT, stdout=file, stderr=subprocess.STDOUT, check=False)
+    return path.read_text(encoding="utf-8", errors="replace").strip().rpartition("\n")[2].strip("= ")
+
+
+def check(setup: Setup) -> str:
+    """Ours on all problems that are chosen to hurt and all that are timed, in many processes at once."""
+    titles = list(SMALL_TITLES) if setup.small else [*SETS["all"], *PROBLEMS]
+    dtypes = ("float32",) if setup.small else DTYPES
+    name = "haloed_blocked" if setup.small else OURS
+    return _told(setup, "check.jsonl", [Asked(name, dtype, title) for title in titles for dtype in dtypes])
+
+
+def check_peers(setup: Setup) -> str:
+    """All others likewise; those that compile last."""
+    plugins.load_all(GROUP)
+    names = sorted(set(ATTENTIONS) - {OURS}, key=lambda name: name in estimate.COMPILED)
+    names = ["naive_global"] if setup.small else names
+    titles = SMALL_TITLES if setup.small else tuple(PROBLEMS)
+    dtypes = ("float32",) if setup.small else DTYPES
+    asked = [Asked(name, dtype, title) for name in names for dtype in dtypes for title in titles]
+    return _told(setup, "check_peers.jsonl", asked)
+
+
+def _told(setup: Setup, name: str, asked: list[Asked]) -> str:
+    plugins.load_all(GROUP)
+    file = setup.out / name
+    check_log.tell_all(dict.fromkeys(asked), setup.device, file, _processes(setup))
+    return counts(pd.Series([line.status for line in check_log.read(file)]))
+
+
+def _processes(setup: Setup) -> int:
+    return 2 if setup.small else max(1, min(12, (os.cpu_count() or 1) - 2))
+
+
+def bundled_ptxas(setup: Setup) -> str:
+    """What the ptxas in Triton's wheel makes of the kernel that release 12.8 is known to miscompile."""
+    if setup.device != "cuda":
+        return "not run: it needs a GPU"
+    done = isolate.apart(partial(_with_bundled, Asked(OURS, "bfloat16", MISCOMPILED), setup.device), PTXAS_S)
+    line = (
+        f"{done.status}: {done.reason}" if isinstance(done, Ended) else f"{done.status} {done.reason}".strip()
+    )
+    told = f"ptxas {ptxas.release(ptxas.bundled()) or 'of no release'}, {MISCOMPILED}: {line}"
+    (setup.out / "ptxas.txt").write_text(told + "\n", encoding="utf-8")
+    return told
+
+
+def _with_bundled(asked: Asked, device: str) -> Line:
+    with tempfile.TemporaryDirectory(prefix="halobench-") as cache:
+        os.environ |= {ptxas.VARIABLE: ptxas.bundled(), "TRITON_CACHE_DIR": cache}
+        return check_log.verdict(asked, device)
+
+
+def speed(setup: Setup) -> str:
+    """A problem after the other, each in a process of its own; what is there already is not done again."""
+    plugins.load_all(GROUP)
+    file = setup.out / summary.SPEED
+    known = {found["problem"] for found in campaign_speed.read(file)}
+    problems = {"small": campaign_speed.small(STANDARD[TUNED[0]])} if setup.small else STANDARD
+    told = []
+    for title, problem in problems.items():
+        if title not in known:
+            call = partial(campaign_speed.measure, title, problem, BESIDE, setup.device, LAYOUT)
+            done = isolate.apart(call, SPEED_S)
+            if isinstance(done, Ended):
+                told.append(f"{title} {done.status}: {done.reason}")
+            else:
+                campaign_speed.add(done, file)
+    return "; ".join([f"{len(campaign_speed.read(file))} problems", *told])
+
+
+def clocks(setup: Setup) -> str:
+    """How a flush and the time since the last work change what a clock says."""
+    if setup.device != "cuda":
+        return "not run: a CPU has one clock"
+    plugins.load_all(GROUP)
+    done = isolate.apart(partial(campaign_speed.clocks, STANDARD[TUNED[0]], LAYOUT), CLOCK_S)
+    if isinstance(done, Ended):
+        raise RuntimeError(f"{done.status}: {done.reason}")
+    (setup.out / summary.CLOCK).write_text(json.dumps(done), encoding="utf-8")
+    return "; ".join(f"{name} {seconds * 1e6:.1f} us" for name, seconds in done["medians"].items())
+
+
+def tune(setup: Setup) -> str:
+    """A problem's kernels in a process of its own; all trials are kept in `cache/tuned`."""
+    plugins.load_all(GROUP)
+    told, right = [], 0
+    for title in TUNED:
+        problem = STANDARD[title]
+        if reason := ATTENTIONS[OURS].unsupported(problem, setup.device, "forward_backward"):
+            return f"nothing to tune: {OURS} {reason}"
+        case = AttentionCase(
+            implementation=OURS, direction="forward_backward", problem=problem, layout=LAYOUT,
+            device=setup.device,
+        )  # fmt: skip
+        found = process.measure(case, Settings(stop=Stop(seconds=0.01)), TUNING_S)
+        told.append(f"{title}: {found.config or found.reason} ({found.status})")
+        right += found.status == "ok"
+    if not right:
+        raise RuntimeError("; ".join(told))
+    return "; ".join(told)
+
+
+def measure_ceilings(setup: Setup) -> str:
+    """A group that fails leaves a reason."""
+    found: dict[str, Any] = {"environment": environment([]), "ceilings": {}, "failed": {}}
+    for name, measure in ceilings.GROUPS.items():
+        done = isolate.apart(partial(measure, setup.device, setup.small), CEILINGS_S)
+        if isinstance(done, Ended):
+            found["failed"][name] = f"{done.status}: {done.reason}"
+        else:
+            found["ceilings"] |= {key: {"value": value, "unit": unit} for key, (value, unit) in done.items()}
+    (setup.out / "ceilings.json").write_text(json.dumps(found, indent=2), encoding="utf-8")
+    return f"{len(found['ceilings'])} measured" + "".join(f"; no {name}" for name in found["failed"])
+
+
+def reports(setup: Setup) -> str:
+    plugins.load_all(contract.GROUP)
+    told = []
+    for name, folder in runs(setup.out).items():
+        try:
+            output.write([folder], folder, repeating([folder]))
+            told.append(f"a page of {name}")
+        except (ValueError, FileNotFoundError) as error:  # begun, and interrupted at once
+            told.append(f"no page of {name}: {error}")
+    return "; ".join(told) or "no sweep"
+
+
+PARTS = {
+    "check": Part(
+        "ours in three dtypes on hard and standard problems", check, lambda setup: 60.0, 30.0, 150.0
+    ),
+    "ptxas": Part(
+        "what the bundled ptxas makes of 32 channels", bundled_ptxas, lambda setup: 15.0, 15.0, 60.0
+    ),
+    "ceilings": Part("what the device can do at most", measure_ceilings, lambda setup: 25.0, 25.0, 60.0),
+    "speed": Part("the standard problems, ours and others in turn", speed, lambda setup: 80.0, 20.0, 150.0),
+    "tests": Part("the tests that need a GPU", tests, lambda setup: 40.0, 30.0, 90.0),
+    "clock": Part("flushes and the warm-up compared", clocks, lambda setup: 15.0, 15.0, 60.0),
+    "tuning": Part("which configurations of our kernels are fastest", tune, lambda setup: 60.0, 30.0, 120.0),
+    "attention": Part(
+        "the preset gpu",
+        partial(sweep, name="attention"),
+        partial(sweep_seconds, name="attention"),
+        30.0,
+        180.0,
+    ),
+    "models": Part(
+        "the preset gpu_models",
+        partial(sweep, name="models"),
+        partial(sweep_seconds, name="models"),
+        60.0,
+        180.0,
+    ),
+    "peers": Part("the others on hard problems", check_peers, lambda setup: 60.0, 30.0, 120.0),
+    "report": Part("pages, tables and figures of what is there", reports, lambda setup: 30.0, 10.0),
+}

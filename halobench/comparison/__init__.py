@@ -1,0 +1,1 @@
+"""Two stored runs, compared case by case."""

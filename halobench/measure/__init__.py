@@ -1,0 +1,1 @@
+"""The measurement of a case: prepare it, judge it, sample it."""

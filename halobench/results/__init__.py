@@ -1,0 +1,1 @@
+"""What was measured: records, the store, and the frame made of them."""

@@ -1,0 +1,41 @@
+"""A run's folder beside its database: where the run was made, and whether two runs compare."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from halobench.results.environment import differences
+
+ENVIRONMENT = "environment.json"
+
+
+def write_environment(folder: Path, environment: Mapping[str, Any]) -> None:
+    """Write where a run is made, as `environment.environment` tells it."""
+    (folder / ENVIRONMENT).write_text(json.dumps(environment, indent=2), encoding="utf-8")
+
+
+def read_environment(folder: Path) -> dict[str, Any]:
+    """Return what `write_environment` wrote."""
+    found: dict[str, Any] = json.loads((folder / ENVIRONMENT).read_text(encoding="utf-8"))
+    return found
+
+
+def must_be_alike(environments: Mapping[str, Mapping[str, Any]]) -> None:
+    """Raise ValueError where runs were made on different machines or packages: their times do not compare."""
+    (first, known), *others = environments.items()
+    for folder, found in others:
+        if differs := [line for line in differences(known, found) if not line.startswith("commit ")]:
+            raise ValueError(f"{first} and {folder} can not be joined: {'; '.join(differs)}")
+
+
+def incomparable(before: dict[str, Any], after: dict[str, Any]) -> list[str]:
+    """What keeps times from comparing: not the commit, nor our own version, which are what is compared."""
+    packages = [dict(found.get("packages") or {}) for found in (before, after)]
+    names = [name for name in packages[0] | packages[1] if name != "halobench"]
+    unlike = [name for name in names if packages[0].get(name) != packages[1].get(name)]
+    alike = [
+        found | {"commit": "", "packages": {name: known.get(name) for name in unlike}}
+        for found, known in zip((before, after), packages, strict=True)
+    ]
+    return differences(*alike)

@@ -1,0 +1,1 @@
+"""Statistics of samples: medians, ratios and their intervals."""

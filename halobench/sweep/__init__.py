@@ -1,0 +1,1 @@
+"""From a spec to stored records: spec, plan, schedule, session, executors."""

@@ -1,0 +1,1 @@
+"""Executors: where the cases of a sweep are measured."""

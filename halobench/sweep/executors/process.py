@@ -1,0 +1,66 @@
+"""The executor that measures each case in a process of its own."""
+
+import hashlib
+import importlib
+from collections.abc import Iterable
+from dataclasses import replace
+from functools import partial
+
+from halobench import plugins
+from halobench.attention.implementation import GROUP, find
+from halobench.case import Case
+from halobench.device import openmp, ptxas
+from halobench.isolate import Ended, apart, preload
+from halobench.measure import compile_cache
+from halobench.measure.measurement import measure as measure_here
+from halobench.measure.measurement import work_of, workload
+from halobench.measure.workload import Settings
+from halobench.results.record import Record
+from halobench.sweep.plan import ORIGINAL
+
+AS_IT_IS = ("", ORIGINAL)  # cases with none of our implementations inside
+
+
+def start(plan: Iterable[Case], wait_policy: str = openmp.DEFAULT) -> None:
+    """Start the server with all that these cases import."""
+    cases = list(plan)
+    entries = [find(name) for name in sorted({case.implementation for case in cases} - set(AS_IT_IS))]
+    ours = [entry for entry in entries if entry.module in plugins.modules(GROUP, ours=True)]
+    theirs = [module for entry in ours for module in (entry.module, *entry.imports)]
+    workloads = [workload(case).__name__ for case in cases]
+    preload([__name__, *workloads, *theirs], wait_policy)
+
+
+def measure(case: Case, settings: Settings, timeout: float) -> Record:
+    """Measure in a child; a record whatever becomes of it."""
+    _foresee(case, settings, timeout)
+    modules = [] if case.implementation in AS_IT_IS else [find(case.implementation).module]
+    call = partial(_measured, case, settings, modules)
+    done = apart(call, timeout, limited=case.device == "cpu", state=case.allocator)
+    if isinstance(done, Ended):
+        return Record(case=case, status=done.status, reason=done.reason, work=work_of(case))
+    return done
+
+
+def _foresee(case: Case, settings: Settings, timeout: float) -> None:
+    """What cases of one problem share is computed in a child of its own, so that all of these begin alike."""
+    if settings.truths is None:
+        return
+    name = replace(case, implementation="").id
+    asked = settings.truths / f"{hashlib.sha256(name.encode()).hexdigest()}.asked"
+    if not asked.exists():
+        asked.touch()
+        apart(partial(workload(case).foresee, case, settings), timeout, limited=case.device == "cpu")
+
+
+def _measured(case: Case, settings: Settings, modules: Iterable[str]) -> Record:
+    """In the child, which imports what another distribution plugs in; clocks are bound already."""
+    if case.device == "cuda":
+        ptxas.chosen()  # before anything is compiled, whoever compiles it
+    for module in modules:
+        importlib.import_module(module)
+    with compile_cache.own(settings.compiled) as keep:
+        record = measure_here(case, settings)
+        if record.status == "ok":
+            keep()
+    return record

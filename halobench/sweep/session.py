@@ -1,0 +1,67 @@
+"""A session carries a plan out: it makes the run's folder, measures, and stores each record."""
+
+import tempfile
+import tomllib
+from functools import partial
+from pathlib import Path
+
+from rich.console import Console
+
+from halobench.case import Case
+from halobench.console import watched
+from halobench.measure.stopping import Stop
+from halobench.measure.workload import Settings
+from halobench.results.environment import differences, environment
+from halobench.results.folder import read_environment, write_environment
+from halobench.results.store import Store
+from halobench.sweep import spec
+from halobench.sweep.executors import process
+from halobench.sweep.schedule import run
+from halobench.sweep.spec import RunTable, Spec
+
+SPEC = "spec.toml"
+
+
+def start(folder: Path, cases: list[Case], wanted: Spec, command: list[str]) -> Store:
+    """A new run's folder; FileExistsError where there is a run already."""
+    here = environment(command, wanted.run.wait_policy)  # takes a while: a run is begun whole or not at all
+    run_store = Store.create(folder, cases)
+    (folder / SPEC).write_text(spec.to_toml(wanted), encoding="utf-8")
+    write_environment(folder, here)
+    return run_store
+
+
+def resume(folder: Path, command: list[str]) -> tuple[Store, RunTable]:
+    """A run that was interrupted; ValueError where this machine is not the one it was begun on."""
+    run_store = Store(folder)
+    settings = settings_of(folder)
+    if differs := differences(read_environment(folder), environment(command, settings.wait_policy)):
+        raise ValueError(f"{folder} was begun elsewhere: {'; '.join(differs)}")
+    return run_store, settings
+
+
+def measure(run_store: Store, settings: RunTable, console: Console) -> None:
+    """Measure what has no record yet, each case in a process of its own."""
+    before = run_store.records()
+    plan = run_store.plan()
+    process.start(plan, settings.wait_policy)
+    with tempfile.TemporaryDirectory(prefix="halobench-") as scratch:
+        stop, truths, compiled = (
+            Stop(seconds=settings.seconds),
+            Path(scratch, "truths"),
+            Path(scratch, "compiled"),
+        )
+        truths.mkdir()
+        each = Settings(
+            seed=settings.seed, stop=stop, autotune=settings.autotune, truths=truths, compiled=compiled
+        )
+        one = partial(process.measure, settings=each, timeout=settings.timeout)
+        records = run(plan, one, replicates=settings.replicates, seed=settings.seed, before=before)
+        for record in watched(records, len(plan) * settings.replicates - len(before), console):
+            run_store.add(record)
+
+
+def settings_of(folder: Path) -> RunTable:
+    """Return the run settings that a run was begun with."""
+    content = tomllib.loads((folder / SPEC).read_text(encoding="utf-8"))
+    return Spec.model_validate(content).run

@@ -1,0 +1,1 @@
+"""Small networks that learn digits, and published recipes as data."""

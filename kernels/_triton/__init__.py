@@ -1,0 +1,1 @@
+"""The Triton kernels of halo attention, and what launches them."""

@@ -1,0 +1,1 @@
+"""Charts of accuracy over what a network costs."""

@@ -1,0 +1,228 @@
+from dataclasses import replace
+from typing import NamedTuple
+
+import pytest
+import torch
+
+from halobench.attention import Problem, autotune
+from halobench.attention.implementation import ATTENTIONS, Attention, runs_anywhere
+from halobench.attention.oracle import attend
+from halobench.case import AttentionCase, ModelCase
+from halobench.device.fake import FakeClock
+from halobench.measure import model_workload
+from halobench.measure.attention_workload import SETS
+from halobench.measure.measurement import measure
+from halobench.measure.stopping import Stop
+from halobench.measure.workload import Settings
+from halobench.results.record import Record
+from halobench.sweep.schedule import run
+
+PROBLEM = Problem(height=4, width=4, block=2, halo=1)
+WARM_UP_S = 9.0  # longer than any budget here: one call
+CASE = AttentionCase(implementation="one", direction="forward", problem=PROBLEM, threads=1)
+
+
+class Tile(NamedTuple):
+    size: int
+
+
+def exact(q, k, v, position, problem):
+    return attend(q, k, v, position, problem).to(q.dtype)
+
+
+def raises(q, k, v, position, problem):
+    raise RuntimeError("no such kernel\nand a long story")
+
+
+def too_large(q, k, v, position, problem):
+    raise RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 10 bytes")
+
+
+def measured(monkeypatch, attend, *, unsupported=runs_anywhere, times=(1.0, 2.0, 3.0), case=CASE):
+    entry = Attention("one", attend, unsupported)
+    monkeypatch.setitem(ATTENTIONS._entries, "one", entry)
+    stop = Stop(min_samples=3, seconds=6)
+    return measure(case, Settings(stop=stop), (FakeClock([WARM_UP_S, *times]), None))
+
+
+def test_keeps_every_sample_in_order(monkeypatch):
+    record = measured(monkeypatch, exact)
+    assert (record.status, record.samples, record.samples_host) == ("ok", (1.0, 2.0, 3.0), (1.0, 2.0, 3.0))
+
+
+def test_forward_and_backward_is_measured_too(monkeypatch):
+    record = measured(monkeypatch, exact, case=replace(CASE, direction="forward_backward"))
+    assert record.status == "ok"
+    assert record.work.flop == PROBLEM.flop("forward_backward")
+
+
+def test_a_wrong_result_is_not_timed(monkeypatch):
+    record = measured(monkeypatch, lambda q, k, v, position, problem: v.clone(), times=())
+    assert (record.status, record.samples) == ("wrong", ())
+    assert record.reason.startswith("out is off by")
+
+
+def test_a_wrong_gradient_is_not_timed(monkeypatch):
+    def detached(q, k, v, position, problem):
+        return exact(q, k.detach(), v, position, problem)
+
+    case = replace(CASE, direction="forward_backward")
+    assert measured(monkeypatch, detached, times=(), case=case).reason.startswith("dk is off by")
+
+
+def test_trials_are_over_before_samples_are_taken_and_told_apart(monkeypatch, tmp_path):
+    monkeypatch.setenv(autotune.CACHE, str(tmp_path))
+    monkeypatch.setattr(autotune, "_found", {})
+    monkeypatch.setattr(autotune, "WARM_S", 0.0)
+    trials = []
+
+    def time(config):
+        trials.append(config)
+        return 1 / config.size
+
+    def tuned(q, k, v, position, problem):
+        autotune.chosen("one", ("here",), [Tile(32), Tile(64)], time)
+        return exact(q, k, v, position, problem)
+
+    monkeypatch.setitem(ATTENTIONS._entries, "one", Attention("one", tuned))
+    stop = Stop(min_samples=1, seconds=1)
+    record = measure(CASE, Settings(stop=stop, autotune="off"), (FakeClock([WARM_UP_S, 1.0]), None))
+    assert (record.status, record.config, record.tune_s, trials) == ("ok", "one size=32", 0.0, [])
+    record = measure(CASE, Settings(stop=stop), (FakeClock([WARM_UP_S, 1.0]), None))
+    assert (record.status, record.config) == ("ok", "one size=64")
+    assert trials == [Tile(32), Tile(64)] * (1 + autotune.ROUNDS)
+    assert record.tune_s > 0
+
+
+def test_a_failure_is_a_record_of_one_line(monkeypatch):
+    record = measured(monkeypatch, raises)
+    assert (record.status, record.reason) == ("failed", "RuntimeError: no such kernel")
+
+
+def test_a_lack_of_memory_has_a_status_of_its_own(monkeypatch):
+    assert measured(monkeypatch, too_large).status == "oom"
+
+
+def test_what_is_unsupported_says_why(monkeypatch):
+    record = measured(monkeypatch, exact, unsupported=lambda *asked: "needs a GPU")
+    assert (record.status, record.reason) == ("unsupported", "needs a GPU")
+
+
+def test_the_first_call_is_not_among_the_samples(monkeypatch):
+    calls = []
+
+    def counted(*args):
+        calls.append(torch.is_grad_enabled())
+        return exact(*args)
+
+    record = measured(monkeypatch, counted)
+    first, gradients, *others = calls
+    assert len(others) == 1 + len(record.samples) + 1  # warm-up, samples, memory
+    assert gradients
+    assert not any([first, *others])
+
+
+def test_a_model_case_of_a_published_network_is_measured():
+    case = ModelCase(model="timm/resnet26t", implementation="", direction="inference", image_size=64, batch=1)
+    record = measure(case, Settings(stop=Stop(seconds=1e-3, min_samples=1)))
+    assert record.status == "ok", record.reason
+    assert record.work.params == pytest.approx(16.01e6, rel=1e-3)
+
+
+@pytest.mark.parametrize("direction", ["inference", "training"])
+def test_our_own_network_is_checked_and_measured(direction):
+    case = ModelCase(
+        model="halonet_h0", implementation="haloed_chunked", direction=direction, image_size=64, batch=2
+    )
+    record = measure(case, Settings(stop=Stop(seconds=1e-3, min_samples=1)))
+    assert record.status == "ok", record.reason
+    assert 0 < record.error < 1e-3
+    assert record.peak_bytes > 0
+
+
+def sized(side):
+    problem = replace(PROBLEM, height=side, width=side)
+    return replace(CASE, implementation="haloed_blocked", problem=problem)
+
+
+def test_what_is_larger_than_too_large_is_pruned():
+    plan = [sized(4), sized(8), sized(16), replace(sized(16), implementation="other")]
+    status = {8: "oom"}
+
+    def fake(case):
+        return Record(case=case, status=status.get(case.problem.height, "ok"))
+
+    records = list(run(plan, fake))
+    assert [record.status for record in records] == ["ok", "oom", "pruned", "ok"]
+    assert records[2].reason == f"{sized(8).id} was too large"
+
+
+def test_replicates_go_round_the_plan_with_the_implementations_of_a_problem_side_by_side():
+    plan = [replace(sized(side), implementation=name) for side in (4, 8) for name in "abc"]
+    order = [
+        (r.replicate, r.case) for r in run(plan, lambda case: Record(case=case, status="ok"), replicates=4)
+    ]
+    assert [(replicate, case.problem.height) for replicate, case in order] == [
+        (replicate, side) for replicate in range(4) for side in (4, 8) for _ in "abc"
+    ]
+    rounds = [[case.implementation for _, case in order[i : i + 3]] for i in range(0, 24, 3)]
+    assert all(sorted(names) == ["a", "b", "c"] for names in rounds)
+    assert len({tuple(names) for names in rounds}) > 1
+
+
+def test_what_was_too_large_once_is_so_in_every_replicate():
+    records = list(
+        run([sized(8)], lambda case: Record(case=case, status="oom", reason="9 GiB"), replicates=2)
+    )
+    assert [(r.replicate, r.status, r.reason) for r in records] == [(0, "oom", "9 GiB"), (1, "oom", "9 GiB")]
+
+
+def test_what_was_measured_before_is_not_measured_again():
+    before = [Record(case=sized(8), status="oom"), Record(case=sized(4), status="ok")]
+    records = list(run([sized(4), sized(8), sized(16)], lambda case: None, before=before))
+    assert [(r.case, r.status) for r in records] == [(sized(16), "pruned")]
+    assert records[0].work.flop == sized(16).problem.flop()
+
+
+def test_a_network_whose_attention_can_not_do_its_problems_is_unsupported(monkeypatch):
+    entry = Attention("one", exact, lambda problem, device, direction: f"no {direction} at {problem.height}")
+    monkeypatch.setitem(ATTENTIONS._entries, "one", entry)
+    case = ModelCase(
+        model="halonet_h0",
+        implementation="one",
+        direction="training",
+        image_size=64,
+        batch=1,
+        dtype="bfloat16",
+    )
+    record = measure(case, Settings())
+    assert (record.status, record.reason) == ("unsupported", "no forward_backward at 16")
+
+
+def test_a_published_network_that_gives_nan_is_wrong(monkeypatch):
+    monkeypatch.setattr(torch, "randn", lambda *shape, **kwargs: torch.full(shape, float("nan")))
+    case = ModelCase(model="timm/resnet26t", implementation="", direction="inference", image_size=64, batch=1)
+    record = measure(case, Settings())
+    assert (record.status, record.samples) == ("wrong", ())
+
+
+def test_cases_of_one_problem_share_what_the_oracle_said(tmp_path, monkeypatch):
+    monkeypatch.setitem(ATTENTIONS._entries, "one", Attention("one", exact))
+    settings = Settings(stop=Stop(min_samples=1, seconds=1), truths=tmp_path)
+    first = measure(CASE, settings, (FakeClock([WARM_UP_S, 1.0]), None))
+    known = list(tmp_path.iterdir())
+    monkeypatch.setattr("halobench.attention.check.truth", lambda *args: pytest.fail("asked again"))
+    again = measure(
+        replace(CASE, direction="forward_backward"), settings, (FakeClock([WARM_UP_S, 1.0]), None)
+    )
+    assert (first.status, again.status, len(known)) == ("ok", "ok", SETS)
+
+
+def test_what_a_network_may_be_off_by_is_that_of_its_worst_images(monkeypatch):
+    case = ModelCase(model="timm/resnet50", implementation="", direction="inference", image_size=64, batch=1)
+    exact = [torch.ones(1, 1000, dtype=torch.float64)] * model_workload.SETS
+    rounded = [torch.full((1, 1000), 1 + error) for error in (2.0**-18, 2.0**-15, 2.0**-17)]
+    known = {torch.float64: exact, torch.float32: rounded}
+    monkeypatch.setattr(model_workload, "_reference", lambda case, settings, dtype: known[dtype])
+    _, bound = model_workload._known(case, Settings())
+    assert bound == pytest.approx(10 * 2.0**-15, rel=1e-2)

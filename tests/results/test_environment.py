@@ -1,0 +1,85 @@
+import json
+import subprocess
+
+import pytest
+import torch
+
+from halobench.results.environment import commit, differences, environment
+
+KNOWN = {
+    "machine": "x86_64",
+    "cpu": "one",
+    "cores": 2,
+    "memory_bytes": 8,
+    "gpu": None,
+    "packages": {"torch": "2"},
+}
+
+
+def test_an_environment_says_all_that_a_reader_needs_and_can_be_stored():
+    found = environment(["halobench", "sweep", "smoke"])
+    assert {"command", "started", "commit", "python", "system", "load_average", "torch_cpu"} <= set(found)
+    assert set(KNOWN) <= set(found)
+    assert found["command"].endswith("halobench sweep smoke")
+    assert json.loads(json.dumps(found)) == found
+
+
+def test_the_versions_are_those_that_are_imported():
+    packages = environment([])["packages"]
+    assert packages["torch"].split("+")[0] == torch.__version__.split("+")[0]
+    assert packages["halobench"]
+
+
+def test_a_machine_without_a_gpu_has_none(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    assert environment([])["gpu"] is None
+
+
+def test_a_machine_does_not_differ_from_itself():
+    assert differences(environment(["one"]), environment(["another"])) == []
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        ({"cpu": "two"}, "cpu was one, now two"),
+        ({"gpu": {"name": "H200"}}, "gpu was None, now {'name': 'H200'}"),
+        ({"packages": {"torch": "3"}}, "packages was {'torch': '2'}, now {'torch': '3'}"),
+    ],
+    ids=["processor", "GPU", "packages"],
+)
+def test_another_machine_is_told_by_what_differs(changed, said):
+    assert differences(KNOWN, KNOWN | changed) == [said]
+
+
+def test_load_and_time_do_not_keep_runs_apart():
+    assert differences(KNOWN | {"started": "1", "load_average": [0]}, KNOWN | {"started": "2"}) == []
+
+
+def test_a_run_from_before_there_were_states_differs():
+    now = environment([])
+    before = {name: value for name, value in now.items() if name not in ("allocator", "wait_policy")}
+    assert differences(before, now) == ["allocator was None, now glibc", "wait_policy was None, now bounded"]
+
+
+def test_the_wait_policy_is_that_of_the_run(monkeypatch):
+    monkeypatch.setenv("OMP_WAIT_POLICY", "ACTIVE")
+    monkeypatch.delenv("GOMP_SPINCOUNT", raising=False)
+    found = [environment([], policy)["wait_policy"] for policy in ("passive", "inherited")]
+    assert found == ["passive", "OMP_WAIT_POLICY=ACTIVE"]
+
+
+def test_an_old_run_without_an_entry_differs():
+    assert differences({}, KNOWN)
+
+
+def test_the_commit_is_text():
+    assert isinstance(commit(), str)
+
+
+def test_without_git_there_is_no_commit(monkeypatch):
+    def missing(*args, **options):
+        raise FileNotFoundError("git")
+
+    monkeypatch.setattr(subprocess, "run", missing)
+    assert commit() == ""
