@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from halobench.attention.problem import PROBLEM_FIELDS, Problem
+from halobench.errors import ImpossibleProblem, UsageError
 
 LAYOUTS = ("bhyxd", "channels_last", "nchw")
 MODES = ("eager", "compiled")
@@ -95,7 +96,7 @@ class ModelCase:
             object.__setattr__(self, "threads", 1)
         for name in ("image_size", "batch"):
             if getattr(self, name) < 1:
-                raise ValueError(f"{name} must be 1 or more, not {getattr(self, name)}")
+                raise ImpossibleProblem(f"{name} must be 1 or more, not {getattr(self, name)}")
 
     @property
     def id(self) -> str:
@@ -151,12 +152,12 @@ def parse(text: str) -> Case:
     """The case of this id.
 
     Raises:
-        ValueError: it is no id, or what it names can not be asked for.
+        UsageError: it is no id, or what it names cannot be asked for.
     """
     for pattern, made in ((ATTENTION, _attention), (MODEL, _model)):
         if found := pattern.fullmatch(text):
             return made({name: _value(name, value) for name, value in found.groupdict().items() if value})
-    raise ValueError(f"{text!r} is not the id of a case, such as {' or '.join(EXAMPLES)}")
+    raise UsageError(f"{text!r} is not the id of a case, such as {' or '.join(EXAMPLES)}")
 
 
 def _attention(fields: dict[str, Any]) -> Case:

@@ -1,15 +1,19 @@
 """The command line: arguments to calls, results to exit codes; no decisions.
 
-Exit codes: 0 fine; 1 something is wrong, crashed, failed, slower or bad; 2 bad use, said in one line.
+Exit codes: 0 fine; 1 something is wrong, crashed, failed, slower or bad; 2 bad use, said in one line; 70 a
+bug, with its traceback; 130 interrupted.
 """
 
 import sys
 import time
+import traceback
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, NoReturn
 
 import typer
 from typer.exceptions import TyperException
+
+from halobench.errors import UsageError
 
 app = typer.Typer(
     add_completion=False,
@@ -19,8 +23,7 @@ app = typer.Typer(
 )
 
 INTERRUPTED = 130  # what typer makes of Ctrl-C
-BAD_FILE = (FileExistsError, FileNotFoundError, IsADirectoryError, NotADirectoryError, PermissionError)
-BAD_USE = (ValueError, KeyError, *BAD_FILE)
+BUG = 70  # of `sysexits.h`: an internal error
 
 
 def main() -> None:
@@ -29,14 +32,17 @@ def main() -> None:
         code = app(standalone_mode=False)
     except TyperException as error:
         _bad_use(error.format_message())
-    except BAD_USE as error:
-        _bad_use(error.args[0] if isinstance(error, KeyError) else str(error))
+    except UsageError as error:
+        _bad_use(str(error))
+    except Exception:
+        traceback.print_exc()
+        sys.exit(BUG)
     if code == INTERRUPTED:
         print("interrupted; a sweep goes on with --resume DIR, accuracy with the same --out", file=sys.stderr)
     sys.exit(code or 0)
 
 
-def _bad_use(message: str) -> None:
+def _bad_use(message: str) -> NoReturn:
     if message:  # there is none where typer has shown the help
         print(f"halobench: {' '.join(str(message).split())}", file=sys.stderr)
     sys.exit(2)
@@ -131,7 +137,7 @@ def sweep(
         run["autotune"] = "off"
     if resume is not None:
         if others := [name for name in given if name != "resume"]:
-            raise ValueError(
+            raise UsageError(
                 f"--resume goes on with what the run was begun with; {others[0]} can not be given too"
             )
         return sweeping_sweep.resume(resume, sys.argv)
@@ -270,7 +276,7 @@ def train(
     attempt = {"model": model, "steps": steps, "batch": batch}
     idle = attempt if recipe == "digits" else learn
     if others := [name for name, value in idle.items() if value is not None]:
-        raise ValueError(f"--{others[0]} means nothing to --recipe {recipe}")
+        raise UsageError(f"--{others[0]} means nothing to --recipe {recipe}")
     if recipe != "digits":
         return training.try_out(recipe, model or "halonet_h0", steps or 1, batch or 4, device)
     asked = recipes.find(recipe, **({} if epochs is None else {"epochs": epochs}))

@@ -1,6 +1,9 @@
-"""Files of a command: written only where nothing lies yet, and lines that are added one by one."""
+"""Files and folders of a command: made or refused before work is done, and lines added one by one."""
 
+import os
 from pathlib import Path
+
+from halobench.errors import UsageError
 
 
 def must_be_new(path: Path | None) -> None:
@@ -8,9 +11,21 @@ def must_be_new(path: Path | None) -> None:
     if path is None:
         return
     if path.exists():
-        raise FileExistsError(f"{path} exists already; choose another file")
+        raise UsageError(f"{path} exists already; choose another file")
     if not path.parent.is_dir():
-        raise FileNotFoundError(f"{path} can not be written: there is no folder {path.parent}")
+        raise UsageError(f"{path} can not be written: there is no folder {path.parent}")
+
+
+def writable_folder(path: Path, *, new: bool = False) -> None:
+    """Make a folder, and its parents; UsageError where that is impossible, or where a `new` one is there."""
+    try:
+        path.mkdir(parents=True, exist_ok=not new)
+    except FileExistsError:
+        raise UsageError(f"{path} exists already; choose another --out") from None
+    except OSError as error:
+        raise UsageError(f"{path} cannot be made: {error.strerror}") from None
+    if not os.access(path, os.W_OK):
+        raise UsageError(f"{path} cannot be written to")
 
 
 def add_line(line: str, file: Path) -> None:

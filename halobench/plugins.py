@@ -24,6 +24,8 @@ from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from time import monotonic, sleep
 
+from halobench.errors import UsageError
+
 OURS = "halobench"  # our distribution, and what names of its packages begin with
 TRIAL_S = 30.0  # that an import may take
 SAID_BYTES = 2**20  # that it may print
@@ -46,7 +48,7 @@ class Trial:
     failure: str = ""
 
 
-class LeftOutError(ValueError):
+class LeftOutError(UsageError, ValueError):
     """A plug-in that was asked for can not be imported; the message names it and says why."""
 
 

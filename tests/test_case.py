@@ -8,6 +8,7 @@ from halobench.attention import Problem, attention
 from halobench.attention.implementation import RESERVED
 from halobench.attention.problem import CHOICES
 from halobench.case import EXAMPLES, LAYOUTS, MODES, AttentionCase, ModelCase, parse
+from halobench.errors import UsageError
 
 count = st.integers(1, 99)
 finite = st.floats(allow_nan=False, allow_infinity=False)
@@ -112,7 +113,7 @@ def test_the_examples_are_ids(text):
 
 @pytest.mark.parametrize("text", ["", "halonet_h0", "haloed_blocked/forward/2x4x64x64d16", "a/b/c/d/e/f/g"])
 def test_what_is_no_id_is_answered_with_examples(text):
-    with pytest.raises(ValueError, match=r"is not the id of a case, such as haloed_blocked/forward/"):
+    with pytest.raises(UsageError, match=r"is not the id of a case, such as haloed_blocked/forward/"):
         parse(text)
 
 

@@ -114,6 +114,17 @@ def test_bad_use_is_one_line_that_says_what_was_given_and_what_is_allowed(
     assert [path.name for path in tmp_path.iterdir()] == ["a_file"]
 
 
+@pytest.mark.parametrize("bug", [ValueError("of a library"), KeyError("time_s"), FileNotFoundError("lost")])
+def test_a_bug_keeps_its_traceback_and_is_no_bad_use(halobench, monkeypatch, bug):
+    def broken(*_):
+        raise bug
+
+    monkeypatch.setattr(sweep, "show_plan", broken)
+    code, _, err = halobench("sweep smoke --plan")
+    assert code == 70
+    assert [word for word in ("Traceback", type(bug).__name__, "in broken") if word not in err] == []
+
+
 def test_a_bad_file_is_one_line_too(halobench, tmp_path):
     (tmp_path / "mine.toml").write_text("[attention]\nresolution = [8]\nblok = [4]")
     code, _, err = halobench(f"sweep --spec {tmp_path}/mine.toml")

@@ -10,6 +10,7 @@ from torch import Tensor
 from halobench import plugins
 from halobench.attention.build import Build
 from halobench.attention.problem import Problem
+from halobench.errors import UnknownName
 from halobench.registry import Registry
 
 GROUP = "halobench.kernels"  # entry points of this group are implementations
@@ -89,7 +90,7 @@ def find(name: str) -> Attention:
         plugins.load_until(GROUP, name, ATTENTIONS)
     if name not in ATTENTIONS:
         known = dict.fromkeys([*ATTENTIONS, *plugins.names(GROUP)])
-        raise KeyError(f"no {ATTENTIONS.kind} {name!r}; there are: {', '.join(known)}")
+        raise UnknownName(f"no {ATTENTIONS.kind} {name!r}; there are: {', '.join(known)}")
     return ATTENTIONS[name]
 
 

@@ -4,6 +4,8 @@ import dataclasses
 import math
 from dataclasses import dataclass
 
+from halobench.errors import ImpossibleProblem
+
 BYTES_PER_ELEMENT = {"float32": 4, "float16": 2, "bfloat16": 2, "float64": 8}
 CHOICES = {
     "dtype": tuple(BYTES_PER_ELEMENT),
@@ -44,18 +46,19 @@ class Problem:
     def __post_init__(self) -> None:
         for name, least in LEAST.items():
             if getattr(self, name) < least:
-                raise ValueError(f"{name} must be {least} or more, not {getattr(self, name)}")
+                raise ImpossibleProblem(f"{name} must be {least} or more, not {getattr(self, name)}")
         for name, allowed in CHOICES.items():
             if getattr(self, name) not in allowed:
-                raise ValueError(f"{name} must be one of {', '.join(allowed)}, not {getattr(self, name)!r}")
+                given = getattr(self, name)
+                raise ImpossibleProblem(f"{name} must be one of {', '.join(allowed)}, not {given!r}")
         scale = _finite("scale", self.scale)
         default = scale is None or scale == self.dim_qk**-0.5  # or one problem would have two names
         object.__setattr__(self, "scale", None if default else scale)
         object.__setattr__(self, "position_scale", _finite("position_scale", self.position_scale))
         if self.block % self.stride:
-            raise ValueError(f"stride {self.stride} does not divide block {self.block}")
+            raise ImpossibleProblem(f"stride {self.stride} does not divide block {self.block}")
         if self.position == "split" and self.dim_qk % 2:
-            raise ValueError(f"position split halves dim_qk, and {self.dim_qk} is odd")
+            raise ImpossibleProblem(f"position split halves dim_qk, and {self.dim_qk} is odd")
 
     @property
     def window(self) -> int:
@@ -165,5 +168,5 @@ def _finite(name: str, value: float | None) -> float | None:
     if value is None:
         return None
     if not math.isfinite(value):
-        raise ValueError(f"{name} must be a finite number, not {value}")
+        raise ImpossibleProblem(f"{name} must be a finite number, not {value}")
     return value + 0.0

@@ -3,6 +3,7 @@
 from typing import Any
 
 from halobench.attention.problem import Problem
+from halobench.errors import UsageError
 
 PROBLEMS = {
     "one position": Problem(height=1, width=1, block=1, halo=0, position="sum"),
@@ -103,7 +104,7 @@ SETS = {"standard": STANDARD, "all": STANDARD | FAMILY}
 
 
 def problems(name: str) -> dict[str, Problem]:
-    """A set by its name; ValueError with the known."""
+    """A set by its name; UsageError with the known."""
     if name not in SETS:
-        raise ValueError(f"problems: {name!r} must be one of {', '.join(SETS)}")
+        raise UsageError(f"problems: {name!r} must be one of {', '.join(SETS)}")
     return SETS[name]

@@ -19,6 +19,7 @@ from halobench.campaign import check_log, speed
 from halobench.campaign.speed import OURS, Found
 from halobench.campaign.summary import CLOCK, FILE, SPEED
 from halobench.campaign.sweeps import runs
+from halobench.errors import UsageError
 from halobench.report.style import colour, marker
 from halobench.results.frame import read_runs
 
@@ -30,7 +31,7 @@ AS_THEY_ARE = (CEILINGS, CLOCK, "campaign.json")
 
 
 def merge(archive: Path, into: Path, readme: Path) -> Path:
-    """The folder that was made or made again; ValueError where the archive holds no campaign.
+    """The folder that was made or made again; UsageError where the archive holds no campaign.
 
     Args:
         archive: what a campaign has packed.
@@ -52,10 +53,10 @@ def _unpacked(archive: Path, scratch: Path) -> Path:
         with tarfile.open(archive) as tar:
             tar.extractall(scratch, filter="data")
     except (OSError, tarfile.TarError) as error:
-        raise ValueError(f"{archive} can not be read: {error}") from None
+        raise UsageError(f"{archive} can not be read: {error}") from None
     found = [path.parent for path in scratch.glob("*/campaign.json")]
     if len(found) != 1 or not (found[0] / CEILINGS).exists():
-        raise ValueError(f"{archive} holds no campaign of which the part ceilings was done")
+        raise UsageError(f"{archive} holds no campaign of which the part ceilings was done")
     return found[0]
 
 
@@ -167,12 +168,12 @@ def _page(folder: Path, environment: dict[str, Any], summary: str) -> str:
 
 
 def _list(into: Path, readme: Path) -> None:
-    """A line about each folder, between the marks in README; ValueError where these are not there."""
+    """A line about each folder, between the marks in README; UsageError where these are not there."""
     words = readme.read_text(encoding="utf-8")
     before, begin, rest = words.partition(BEGIN)
     _, end, after = rest.partition(END)
     if not begin or not end:
-        raise ValueError(f"{readme} must hold the lines {BEGIN.strip()} and {END.strip()}")
+        raise UsageError(f"{readme} must hold the lines {BEGIN.strip()} and {END.strip()}")
     lines = [_line(folder, readme) for folder in sorted(into.iterdir()) if (folder / PAGE).exists()]
     readme.write_text(before + begin + ("".join(lines) or NONE) + end + after, encoding="utf-8")
 

@@ -24,6 +24,7 @@ from halobench.campaign.steps import PARTS, PRELOAD, ROOT, Part
 from halobench.campaign.summary import JSON, entries
 from halobench.campaign.sweeps import OutOfTime, Setup, runs
 from halobench.device.device import devices
+from halobench.errors import UsageError
 from halobench.results.environment import commit
 
 BUDGET, CALL = "12m", "9m"
@@ -55,7 +56,7 @@ def main(
     if merge is not None:
         try:
             kept = campaign_merge.merge(merge, ROOT / "docs" / "measured", ROOT / "README.md")
-        except ValueError as error:
+        except UsageError as error:
             raise typer.BadParameter(str(error)) from None
         return typer.echo(f"{kept}: write what was learnt into findings.md there, and merge again")
     device = "cpu" if dry_run else "cuda"
@@ -66,7 +67,7 @@ def main(
             return show_plan(setup, parts, typer.echo)
         must_go(setup)
         left = min(duration("call", call), duration("budget", budget) - spent(setup.out))
-    except ValueError as error:
+    except UsageError as error:
         raise typer.BadParameter(str(error)) from None
     os.environ[autotune.CACHE] = str(setup.out.resolve() / "cache")  # comes back with all trials
     isolate.preload(PRELOAD)
@@ -76,10 +77,10 @@ def main(
 
 
 def duration(name: str, told: str) -> float:
-    """Seconds of `90s`, `12m` or a bare number of seconds; ValueError with what is allowed."""
+    """Seconds of `90s`, `12m` or a bare number of seconds; UsageError with what is allowed."""
     found = re.fullmatch(r"(\d+(?:\.\d+)?)([sm]?)", told)
     if not found or not float(found[1]):
-        raise ValueError(f"{name}: {told!r} must be a time such as 12m, 90s or 90")
+        raise UsageError(f"{name}: {told!r} must be a time such as 12m, 90s or 90")
     return float(found[1]) * (60.0 if found[2] == "m" else 1.0)
 
 
@@ -92,20 +93,20 @@ def chosen(names: str) -> dict[str, Part]:
     """The parts of a comma list, in the order of the campaign."""
     wanted = list(PARTS) if names == "all" else names.split(",")
     if unknown := [name for name in wanted if name not in PARTS]:
-        raise ValueError(f"part: {unknown[0]!r} must be all, or of {', '.join(PARTS)}")
+        raise UsageError(f"part: {unknown[0]!r} must be all, or of {', '.join(PARTS)}")
     return {name: part for name, part in PARTS.items() if name in wanted}
 
 
 def must_go(setup: Setup) -> None:
-    """ValueError where there is no such device, or the folder holds a campaign on another."""
+    """UsageError where there is no such device, or the folder holds a campaign on another."""
     if setup.device not in devices():
-        raise ValueError(f"this machine has no {setup.device}; --dry-run tries everything on the CPU")
+        raise UsageError(f"this machine has no {setup.device}; --dry-run tries everything on the CPU")
     for entry in entries(setup.out).values():
         if entry["device"] != setup.device:
-            raise ValueError(f"{setup.out} holds a campaign on {entry['device']}, not on {setup.device}")
+            raise UsageError(f"{setup.out} holds a campaign on {entry['device']}, not on {setup.device}")
         if entry["commit"] != commit():
             known = f"{setup.out} holds a campaign of commit {entry['commit']}"
-            raise ValueError(f"{known}, this is {commit()}: give another --out")
+            raise UsageError(f"{known}, this is {commit()}: give another --out")
 
 
 def show_plan(setup: Setup, parts: Mapping[str, Part], say: Say) -> None:

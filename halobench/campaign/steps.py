@@ -24,6 +24,7 @@ from halobench.campaign.speed import BESIDE, OURS
 from halobench.campaign.sweeps import Setup, counts, runs, sweep, sweep_seconds
 from halobench.case import AttentionCase
 from halobench.device import ceilings, ptxas
+from halobench.errors import UsageError
 from halobench.isolate import Ended
 from halobench.measure.stopping import Stop
 from halobench.measure.workload import Settings
@@ -200,7 +201,7 @@ def reports(setup: Setup) -> str:
         try:
             output.write([folder], folder, repeating([folder]))
             told.append(f"a page of {name}")
-        except (ValueError, FileNotFoundError) as error:  # begun, and interrupted at once
+        except UsageError as error:  # begun, and interrupted at once
             told.append(f"no page of {name}: {error}")
     return "; ".join(told) or "no sweep"
 

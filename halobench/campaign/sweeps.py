@@ -10,6 +10,7 @@ import pandas as pd
 from halobench import plugins
 from halobench.attention.implementation import GROUP
 from halobench.console import console
+from halobench.errors import UsageError
 from halobench.results.store import NAME, Store
 from halobench.sweep import estimate, session
 from halobench.sweep.plan import plan
@@ -87,7 +88,7 @@ def _opened(setup: Setup, name: str) -> tuple[Store, RunTable]:
     for last in folders(setup.out, name)[-1:]:
         try:
             return session.resume(last, command)
-        except (ValueError, FileNotFoundError) as elsewhere:
+        except UsageError as elsewhere:
             console().print(f"{name}: begun again, {elsewhere}")
     wanted, new = asked(setup, name), next(filterfalse(_is_run, _names(setup.out, name)))
     return session.start(new, plan(wanted).cases, wanted, command), wanted.run

@@ -21,6 +21,7 @@ from halobench.attention.problem import CHOICES
 from halobench.case import ModelCase
 from halobench.console import console
 from halobench.device.device import devices, usable
+from halobench.errors import UsageError
 from halobench.measure import model_workload
 from halobench.models import evaluation, zoo
 from halobench.models.evaluation import Row
@@ -60,7 +61,7 @@ def show(  # noqa: PLR0913  an option is an argument
         out: a CSV file, a row an image; what it has already is not evaluated again.
 
     Raises:
-        ValueError, KeyError, FileNotFoundError: with what was given and what is allowed.
+        UsageError: with what was given and what is allowed.
     """
     place = usable(device or devices()[0])
     case = _case(zoo.find(model), implementation, image_size, batch=batch, dtype=dtype, device=place)
@@ -97,7 +98,7 @@ def show(  # noqa: PLR0913  an option is an argument
 
 
 def _case(model: zoo.Model, implementation: str | None, image_size: int | None, **how: Any) -> ModelCase:
-    """The model's own where nothing is given, and what `auto` means; ValueError for what can not be done."""
+    """The model's own where nothing is given, and what `auto` means; UsageError for what can not be done."""
     inside = model.implementation if implementation is None else implementation
     case = ModelCase(
         model=model.name,
@@ -107,9 +108,9 @@ def _case(model: zoo.Model, implementation: str | None, image_size: int | None, 
         **how,
     )
     if case.dtype not in CHOICES["dtype"]:
-        raise ValueError(f"dtype: {case.dtype!r} must be one of {', '.join(CHOICES['dtype'])}")
+        raise UsageError(f"dtype: {case.dtype!r} must be one of {', '.join(CHOICES['dtype'])}")
     if reason := model_workload.unsupported(case):
-        raise ValueError(reason)
+        raise UsageError(reason)
     return case
 
 

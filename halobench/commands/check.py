@@ -18,6 +18,7 @@ from halobench.attention.problem_sets import PROBLEMS
 from halobench.attention.random_problems import of_kind, telling
 from halobench.console import console, say_left_out
 from halobench.device.device import answers, devices, usable
+from halobench.errors import UsageError
 from halobench.plugins import told
 
 RANDOM = "random problem"
@@ -59,7 +60,7 @@ def show(names: list[str], dtypes: list[str], device: str | None) -> int:
     device = usable(device or devices()[0])
     for dtype in dtypes:
         if dtype not in CHOICES["dtype"]:
-            raise ValueError(f"dtype: {dtype!r} must be one of {', '.join(CHOICES['dtype'])}")
+            raise UsageError(f"dtype: {dtype!r} must be one of {', '.join(CHOICES['dtype'])}")
     tallies = {dtype: _tallies(entries, dtype, device) for dtype in dtypes}
     _print(tallies, missing, device)
     found = [tally for by_name in tallies.values() for tally in by_name.values()]

@@ -11,6 +11,7 @@ from rich.text import Text
 from halobench import units
 from halobench.comparison.compare import ENOUGH_CASES, compare, side
 from halobench.console import console
+from halobench.errors import UsageError
 from halobench.files import must_be_new
 from halobench.results.folder import incomparable, read_environment
 from halobench.results.store import Store
@@ -19,7 +20,7 @@ STYLES = {"faster": "bold green", "slower": "bold red"}
 
 
 def show(before: Path, after: Path, threshold: float, everything: bool, out: Path | None) -> int:
-    """Print what changed; 1 if anything became slower or broke. ValueError where nothing can be compared."""
+    """Print what changed; 1 if anything became slower or broke. UsageError where nothing can be compared."""
     must_be_new(out)
     stores = Store(before), Store(after)
     different = incomparable(read_environment(before), read_environment(after))
@@ -27,7 +28,7 @@ def show(before: Path, after: Path, threshold: float, everything: bool, out: Pat
     table = compare(*sides, threshold=threshold, different=different)
     if table["ratio"].isna().all() and not table["broken"].any():
         reasons = "; ".join(table["reason"].unique()) or "no cases"
-        raise ValueError(f"{before} and {after} have nothing to compare: {reasons}")
+        raise UsageError(f"{before} and {after} have nothing to compare: {reasons}")
     if out is not None:
         table.to_csv(out, index=False, mode="x")
     _print(table, threshold, everything)

@@ -15,6 +15,8 @@ from halobench import isolate, units
 from halobench.attention.implementation import find
 from halobench.case import AttentionCase, Case, ModelCase, parse
 from halobench.console import console, result
+from halobench.errors import UsageError
+from halobench.files import writable_folder
 from halobench.isolate import Ended
 from halobench.measure.measurement import workload
 from halobench.measure.stopping import Stop
@@ -44,14 +46,14 @@ def show(name: str, out: Path | None, seconds: float, command: list[str]) -> int
         command: as it was called, for the folder.
 
     Raises:
-        ValueError: no id; a network that is compiled has no parts.
-        KeyError: a model or implementation that nobody knows.
-        FileExistsError: the folder is there already.
+        UsageError: no id; a network that is compiled has no parts.
+        UnknownName: a model or implementation that nobody knows.
+        UsageError: the folder is there already.
     """
     case = parse(name)
     _known(case)
     if out is not None:
-        out.mkdir(parents=True)
+        writable_folder(out, new=True)
         write_environment(out, environment(command))
     settings, screen = Settings(stop=Stop(seconds=seconds), autotune="known"), console()
     isolate.preload([module.__name__ for module in (process, workload(case), modules, operators)])
@@ -80,11 +82,11 @@ def show(name: str, out: Path | None, seconds: float, command: list[str]) -> int
 
 
 def _known(case: Case) -> None:
-    """KeyError and ValueError before anything is measured."""
+    """UsageError before anything is measured."""
     if isinstance(case, AttentionCase):
         find(case.implementation)
     elif reason := zoo.find(case.model).unsupported(case.implementation):
-        raise ValueError(reason)
+        raise UsageError(reason)
     else:
         modules.must_have_parts(case)
 

@@ -14,6 +14,7 @@ from halobench import units
 from halobench.attention.implementation import find, no_kernels
 from halobench.attention.problem_sets import problems
 from halobench.console import console
+from halobench.errors import UsageError
 from halobench.files import must_be_new
 from halobench.profiling import kernel_code
 from halobench.profiling.kernel_code import BUSY, CLASSES, TARGETS
@@ -46,9 +47,9 @@ def show(implementation: str, chosen: str, targets: Sequence[str], out: Path | N
     """Print a table; 1 if a kernel does not compile for a target, or reads a register that nothing wrote."""
     for target in targets:
         if target not in TARGETS:
-            raise ValueError(f"target: {target!r} must be one of {', '.join(TARGETS)}")
+            raise UsageError(f"target: {target!r} must be one of {', '.join(TARGETS)}")
     if find(implementation).kernels is no_kernels:
-        raise ValueError(f"implementation: {implementation} has no kernels of Triton")
+        raise UsageError(f"implementation: {implementation} has no kernels of Triton")
     problems(chosen)
     must_be_new(out)
     table = _compiled(implementation, chosen, targets)

@@ -31,7 +31,7 @@ Row = dict[str, Any]
 
 
 def show(names: Sequence[str] | None, csv: Path | None) -> int:
-    """Print the table of these models, or of all listed; KeyError for one that nobody knows."""
+    """Print the table of these models, or of all listed; UnknownName for one that nobody knows."""
     chosen = [zoo.find(name) for name in names or zoo.LISTED]
     must_be_new(csv)
     screen = console()

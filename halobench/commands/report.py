@@ -4,6 +4,7 @@ from pathlib import Path
 
 from halobench import plugins
 from halobench.console import console
+from halobench.errors import UsageError
 from halobench.report import contract, output, summary
 from halobench.report.caveats import doubts
 from halobench.report.terminal import tables
@@ -14,9 +15,9 @@ from halobench.sweep.command_line import repeating
 def report_again(folders: list[Path], out: Path | None) -> int:
     """Write the reports of stored runs."""
     if out is None and len(folders) > 1:
-        raise ValueError("several runs are joined into a folder of their own: --out DIR must say which")
+        raise UsageError("several runs are joined into a folder of their own: --out DIR must say which")
     if out is not None and len(folders) > 1 and out.resolve() in [folder.resolve() for folder in folders]:
-        raise ValueError(f"{out} is one of the runs that are joined: --out must name another folder")
+        raise UsageError(f"{out} is one of the runs that are joined: --out must name another folder")
     return show(folders, out or folders[0])
 
 

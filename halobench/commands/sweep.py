@@ -10,6 +10,7 @@ from halobench.case import AttentionCase, Case
 from halobench.commands.report import show
 from halobench.console import console, say_left_out
 from halobench.device.device import devices
+from halobench.errors import UsageError
 from halobench.report.terminal import costs_table
 from halobench.results.store import Store
 from halobench.sweep import estimate, session
@@ -30,9 +31,9 @@ def wanted(
 ) -> tuple[Spec, str]:
     """The spec that a command line means, and a name for it."""
     if preset is not None and file is not None:
-        raise ValueError(f"a preset ({preset}) and --spec ({file}) can not both be given")
+        raise UsageError(f"a preset ({preset}) and --spec ({file}) can not both be given")
     if workload not in (None, *WORKLOADS):
-        raise ValueError(f"workload: {workload!r} must be one of {', '.join(WORKLOADS)}")
+        raise UsageError(f"workload: {workload!r} must be one of {', '.join(WORKLOADS)}")
     name = file.stem if file else preset or ("gpu" if "cuda" in devices() else "quick")
     content = specs.from_file(file) if file else specs.preset(name)
     if workload is not None:

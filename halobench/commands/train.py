@@ -17,6 +17,8 @@ from halobench import plugins, units
 from halobench.attention.implementation import ATTENTIONS, GROUP, find, resolved
 from halobench.console import console, say_left_out
 from halobench.device.device import devices, usable
+from halobench.errors import UsageError
+from halobench.files import writable_folder
 from halobench.models import zoo
 from halobench.report import contract, markdown, output, style
 from halobench.report.contract import REPORTS
@@ -32,7 +34,7 @@ from halobench.training.trainer import Images, Learner, Run
 def show(names: Sequence[str] | None, asked: Recipe, seeds: int, device: str | None, out: Path) -> int:
     """Train, print, and write a new folder; 1 if implementations come apart in float64."""
     if out.exists():
-        raise FileExistsError(f"{out} exists already; choose another --out")
+        raise UsageError(f"{out} exists already; choose another --out")
     screen, device = console(), usable(device or devices()[0])
     data = trainer.digits(SMALL.image_size)
     say_left_out(plugins.load_all(GROUP) | plugins.load_all(contract.GROUP))
@@ -40,7 +42,7 @@ def show(names: Sequence[str] | None, asked: Recipe, seeds: int, device: str | N
     runs = plan(chosen, seeds, device)
     took = units.seconds(sum(estimate(run, asked) for run in runs))
     screen.print(f"{len(runs)} runs of {asked.epochs} epochs, about {took}; into {out}")
-    out.mkdir(parents=True)
+    writable_folder(out)
     write_environment(out, environment(sys.argv))
     frame = pd.DataFrame(_stored(_watched(runs, asked, data, screen), out / "curves.csv"))
     for cells in write(frame, resolved("auto", device), out):

@@ -14,6 +14,7 @@ import pandas as pd
 
 from halobench import units
 from halobench.case import Case
+from halobench.errors import UsageError
 from halobench.results.frame import frame_of
 from halobench.results.record import BAD, Record
 from halobench.stats import ratios
@@ -60,7 +61,7 @@ def compare(
         different: how the environments differ; where they do no case has a verdict.
     """
     if not (isfinite(threshold) and threshold >= 0):
-        raise ValueError(f"threshold: {threshold} must be 0 or more, as 0.05 for 5 %")
+        raise UsageError(f"threshold: {threshold} must be 0 or more, as 0.05 for 5 %")
     both = before.merge(
         after, how="outer", left_index=True, right_index=True, suffixes=(f"_{BEFORE}", f"_{AFTER}")
     )

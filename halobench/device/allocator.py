@@ -9,6 +9,8 @@ import ctypes
 from functools import cache
 from pathlib import Path
 
+from halobench.errors import UsageError
+
 MIB = 2**20
 TRIM_THRESHOLD, MMAP_THRESHOLD, MMAP_MAX = -1, -3, -4  # parameters of mallopt(3)
 STATES: dict[str, dict[int, int]] = {
@@ -41,10 +43,10 @@ def enter(state: str) -> None:
     """Bring this process into a state, before its first large allocation.
 
     Raises:
-        ValueError: this process can not be brought into it.
+        UsageError: this process can not be brought into it.
     """
     if state not in states():
-        raise ValueError(f"allocator: {library()} has no state {state!r}; there is: {', '.join(states())}")
+        raise UsageError(f"allocator: {library()} has no state {state!r}; there is: {', '.join(states())}")
     for parameter, value in STATES.get(state, {}).items():
         if not ctypes.CDLL(None).mallopt(parameter, value):
             raise OSError(f"mallopt({parameter}, {value}) was refused")

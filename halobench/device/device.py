@@ -2,6 +2,8 @@
 
 import torch
 
+from halobench.errors import UsageError
+
 
 def answers(device: str) -> bool:
     """False after an error of CUDA that stays with the process: an illegal access, an assertion."""
@@ -20,7 +22,7 @@ def devices() -> tuple[str, ...]:
 
 
 def usable(device: str) -> str:
-    """The device; ValueError where this machine has none."""
+    """The device; UsageError where this machine has none."""
     if device not in devices():
-        raise ValueError(f"device: this machine has no {device}; there is: {', '.join(devices())}")
+        raise UsageError(f"device: this machine has no {device}; there is: {', '.join(devices())}")
     return device

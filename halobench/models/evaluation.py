@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader
 from torchvision import datasets
 
+from halobench.errors import UsageError
 from halobench.models.zoo import TIMM
 
 HUB = "hub"
@@ -32,7 +33,7 @@ class Row(NamedTuple):
     rank: int
 
 
-class UnreadableImageError(ValueError):
+class UnreadableImageError(UsageError):
     """Names the file, without the traceback that a process which loads images puts around it."""
 
     def __init__(self, message: str) -> None:
@@ -50,8 +51,8 @@ def load(network: nn.Module, name: str, weights: str) -> None:
             `model`, the first of these.
 
     Raises:
-        FileNotFoundError: there is no such file, or the hub can not be reached.
-        ValueError: the hub has none, the file has more than plain values in it (which is not run), or they
+        UsageError: there is no such file, or the hub can not be reached.
+        UsageError: the hub has none, the file has more than plain values in it (which is not run), or they
             are not this network's.
     """
     state = _from_hub(name) if weights == HUB else _from_file(Path(weights))
@@ -59,18 +60,18 @@ def load(network: nn.Module, name: str, weights: str) -> None:
         network.load_state_dict(state)
     except RuntimeError as error:  # a line for what is missing, one for what is too much, one a shape
         lines = [textwrap.shorten(line, CUT, placeholder=" …") for line in str(error).splitlines()[1:4]]
-        raise ValueError(f"weights: {weights} does not fit {name}: {' '.join(lines)}") from error
+        raise UsageError(f"weights: {weights} does not fit {name}: {' '.join(lines)}") from error
 
 
 def on_hub(name: str) -> str:
     """The whole name of the weights that the hub has of a network: timm's default tag where it has none.
 
     Raises:
-        ValueError: it has none.
+        UsageError: it has none.
     """
     config = timm.get_pretrained_cfg(name.removeprefix(TIMM)) if name.startswith(TIMM) else None
     if config is None or not config.hf_hub_id:
-        raise ValueError(f"weights: the hub has none of {name}; give a file")
+        raise UsageError(f"weights: the hub has none of {name}; give a file")
     return name if "." in name or not config.tag else f"{name}.{config.tag}"
 
 
@@ -82,13 +83,13 @@ def _from_hub(name: str) -> dict[str, Any]:
 
 def _from_file(path: Path) -> dict[str, Any]:
     if not path.is_file():
-        raise FileNotFoundError(f"weights: there is no file {path}; give one, or {HUB}")
+        raise UsageError(f"weights: there is no file {path}; give one, or {HUB}")
     try:
         return load_state_dict(str(path), weights_only=True)
     except Exception as error:  # a damaged file makes its readers raise anything
         reason = ". ".join(str(error).split(". ")[:2])
         name = type(error).__name__
-        raise ValueError(f"weights: {path} can not be read as weights alone: {name}: {reason}") from error
+        raise UsageError(f"weights: {path} can not be read as weights alone: {name}: {reason}") from error
 
 
 def digest(network: nn.Module) -> str:
@@ -102,7 +103,10 @@ def digest(network: nn.Module) -> str:
 
 def folder(data: Path, preprocessing: dict[str, Any]) -> datasets.ImageFolder:
     """The images in the class folders of `data`, sorted by name, preprocessed as timm does."""
-    return datasets.ImageFolder(data, create_transform(**preprocessing), loader=_read)
+    try:
+        return datasets.ImageFolder(data, create_transform(**preprocessing), loader=_read)
+    except OSError as error:
+        raise UsageError(f"data: {error}") from None
 
 
 def _read(path: str) -> Any:
@@ -122,7 +126,7 @@ def labelled(dataset: datasets.ImageFolder, classes: int) -> list[tuple[str, int
     places = {name: place for place, name in enumerate(ImageNetInfo(subset).label_names() if subset else [])}
     if not places.keys() >= set(dataset.classes):
         if len(dataset.classes) != classes:
-            raise ValueError(
+            raise UsageError(
                 f"data: {dataset.root} has {len(dataset.classes)} class folders ({dataset.classes[0]}, …), "
                 f"the network {classes} classes; give as many, or some named as ImageNet's (n01440764, …)"
             )
@@ -139,7 +143,7 @@ def evaluated(
     """Rows of these images, whose pixels the batches have, a batch at a time.
 
     Raises:
-        ValueError: an image that can not be read, or whose logits are not finite.
+        UsageError: an image that can not be read, or whose logits are not finite.
     """
     like, start = next(network.parameters()), 0
     for pixels, _ in batches:
@@ -150,7 +154,7 @@ def evaluated(
         finite = logits.isfinite().all(1)
         if not finite.all():
             image, _ = part[finite.int().argmin()]
-            raise ValueError(f"{image}: its logits are not finite; is {like.dtype} too narrow?")
+            raise UsageError(f"{image}: its logits are not finite; is {like.dtype} too narrow?")
         predictions, ranks = ranked(logits, torch.tensor([label for _, label in part]))
         yield [Row(*known, *found) for known, *found in zip(part, predictions, ranks, strict=True)]
 

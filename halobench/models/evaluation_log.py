@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from halobench.errors import UsageError
 from halobench.models.evaluation import Row
 
 MARK = "# halobench accuracy "  # and settings: the first line of a file of rows
@@ -31,7 +32,7 @@ class Settings:
 def stored(path: Path, settings: Settings, images: list[tuple[str, int]]) -> list[Row]:
     """What an evaluation with these settings has left in the file; where there is none it is begun.
 
-    A last line that was cut off is cut away. ValueError for a file of anything else, which is left as it is.
+    A last line that was cut off is cut away. UsageError for a file of anything else, which is left as it is.
     """
     if not path.exists():
         path.write_text(f"{MARK}{json.dumps(asdict(settings))}\n{COLUMNS}\n", encoding="utf-8")
@@ -40,14 +41,14 @@ def stored(path: Path, settings: Settings, images: list[tuple[str, int]]) -> lis
     whole = content[: content.rfind(b"\n") + 1]
     head, *lines = whole.decode(errors="replace").split("\n")
     if not head.startswith(MARK) or lines[0] != COLUMNS:
-        raise ValueError(f"{path} holds no evaluation; choose another file")
+        raise UsageError(f"{path} holds no evaluation; choose another file")
     before, now = json.loads(head.removeprefix(MARK)), json.loads(json.dumps(asdict(settings)))
     changed = [f"{name} {before.get(name)}, not {now[name]}" for name in now if before.get(name) != now[name]]
     if changed:
-        raise ValueError(f"{path} holds an evaluation with {'; '.join(changed)}; choose another file")
+        raise UsageError(f"{path} holds an evaluation with {'; '.join(changed)}; choose another file")
     rows = [Row(image, *map(int, numbers)) for image, *numbers in csv.reader(lines[1:-1])]
     if [(row.image, row.label) for row in rows] != images[: len(rows)]:
-        raise ValueError(f"{path} holds other images than {settings.data}; choose another file")
+        raise UsageError(f"{path} holds other images than {settings.data}; choose another file")
     os.truncate(path, len(whole))
     return rows
 

@@ -8,6 +8,7 @@ import timm
 from torch import nn
 
 from halobench.attention.implementation import find as find_implementation
+from halobench.errors import UnknownName
 from halobench.models.halonet import CONFIGURATIONS, HaloNet
 from halobench.models.swap import AS_PUBLISHED, use
 
@@ -72,7 +73,7 @@ def find(name: str) -> Model:
         return Model(name, partial(HaloNet, row), row.image_size, halo)
     published = name.removeprefix(TIMM)
     if published == name or not _timm_has(published):
-        raise KeyError(
+        raise UnknownName(
             f"no model {name!r}; there are: {', '.join(LISTED)}; any other of timm is {TIMM}<its name>"
         )
     halo = published.partition(".")[0] in TIMM_HALO

@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from halobench.case import ModelCase
 from halobench.device import clock, memory
 from halobench.device.clock import Call, Clock
+from halobench.errors import UsageError
 from halobench.measure import model_workload
 from halobench.measure.sampling import sample
 from halobench.measure.workload import Settings
@@ -95,7 +96,7 @@ def measured(case: ModelCase, settings: Settings) -> list[Part]:
     are attention with its projections, convolutions, linear layers and normalisation outside of attention.
 
     Raises:
-        ValueError: a compiled network, which has no parts any more.
+        UsageError: a compiled network, which has no parts any more.
     """
     must_have_parts(case)
     torch.set_num_threads(case.threads)
@@ -120,9 +121,9 @@ def measured(case: ModelCase, settings: Settings) -> list[Part]:
 
 
 def must_have_parts(case: ModelCase) -> None:
-    """ValueError for a compiled network."""
+    """UsageError for a compiled network."""
     if case.mode == "compiled":
-        raise ValueError(f"{case.id}: a compiled network has no parts; ask for the eager one")
+        raise UsageError(f"{case.id}: a compiled network has no parts; ask for the eager one")
 
 
 def stages(network: nn.Module) -> Iterator[tuple[str, str, nn.Module]]:

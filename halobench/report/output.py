@@ -8,6 +8,7 @@ import matplotlib
 import pandas as pd
 from matplotlib.figure import Figure
 
+from halobench.files import writable_folder
 from halobench.report import summary
 from halobench.report.caveats import doubts
 from halobench.report.contract import REPORTS, Render
@@ -26,7 +27,7 @@ def write(folders: list[Path], out: Path, command: Command) -> pd.DataFrame:
     frame = with_metrics(read_runs(folders))
     environments = {str(folder): read_environment(folder) for folder in folders}
     must_be_alike(environments)
-    out.mkdir(parents=True, exist_ok=True)
+    writable_folder(out)
     frame.to_parquet(out / "results.parquet", index=False)
     frame.drop(columns=RAW).to_csv(out / "results.csv", index=False)
     rendered = {name: save(name, _rendered(render, frame), out) for name, render in REPORTS.items()}

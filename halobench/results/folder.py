@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from halobench.errors import UsageError
 from halobench.results.environment import differences
 
 ENVIRONMENT = "environment.json"
@@ -16,17 +17,20 @@ def write_environment(folder: Path, environment: Mapping[str, Any]) -> None:
 
 
 def read_environment(folder: Path) -> dict[str, Any]:
-    """Return what `write_environment` wrote."""
-    found: dict[str, Any] = json.loads((folder / ENVIRONMENT).read_text(encoding="utf-8"))
+    """Return what `write_environment` wrote; UsageError where it is missing or damaged."""
+    try:
+        found: dict[str, Any] = json.loads((folder / ENVIRONMENT).read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise UsageError(f"{folder / ENVIRONMENT} cannot be read: {error}") from None
     return found
 
 
 def must_be_alike(environments: Mapping[str, Mapping[str, Any]]) -> None:
-    """Raise ValueError where runs were made on different machines or packages: their times do not compare."""
+    """Raise UsageError where runs were made on different machines or packages: their times do not compare."""
     (first, known), *others = environments.items()
     for folder, found in others:
         if differs := [line for line in differences(known, found) if not line.startswith("commit ")]:
-            raise ValueError(f"{first} and {folder} can not be joined: {'; '.join(differs)}")
+            raise UsageError(f"{first} and {folder} can not be joined: {'; '.join(differs)}")
 
 
 def incomparable(before: dict[str, Any], after: dict[str, Any]) -> list[str]:

@@ -12,6 +12,8 @@ from halobench.attention.problem import PROBLEM_FIELDS, Problem
 from halobench.case import AttentionCase, Case, ModelCase
 from halobench.device.allocator import UNSTATED
 from halobench.device.usage import Usage
+from halobench.errors import UsageError
+from halobench.files import writable_folder
 from halobench.results.record import SCHEMA, Record, Work
 
 NAME = "results.db"
@@ -37,15 +39,15 @@ class Store:
     def __init__(self, folder: Path) -> None:
         self.path = folder / NAME
         if not self.path.exists():
-            raise FileNotFoundError(f"{folder} holds no run: {NAME} is missing")
+            raise UsageError(f"{folder} holds no run: {NAME} is missing")
         self._must_be_readable()
 
     @classmethod
     def create(cls, folder: Path, plan: Iterable[Case]) -> "Store":
         """Start a run: every planned case is known before the first is measured."""
-        folder.mkdir(parents=True, exist_ok=True)
+        writable_folder(folder)
         if (folder / NAME).exists():
-            raise FileExistsError(f"{folder} holds a run already; resume it, or choose another folder")
+            raise UsageError(f"{folder} holds a run already; resume it, or choose another folder")
         rows = [(case.id, place, json.dumps(case.fields)) for place, case in enumerate(plan)]
         connection = sqlite3.connect(folder / NAME)
         connection.executescript(TABLES)
@@ -100,9 +102,9 @@ class Store:
             with self._connection() as connection:
                 (schema,) = connection.execute("SELECT schema FROM about").fetchone()
         except sqlite3.DatabaseError as error:
-            raise ValueError(f"{self.path} can not be read: {error}") from None
+            raise UsageError(f"{self.path} can not be read: {error}") from None
         if not 1 <= schema <= SCHEMA:
-            raise ValueError(f"{self.path} has schema {schema}, this halobench reads 1 to {SCHEMA}")
+            raise UsageError(f"{self.path} has schema {schema}, this halobench reads 1 to {SCHEMA}")
 
     @contextmanager
     def _connection(self) -> Iterator[sqlite3.Connection]:

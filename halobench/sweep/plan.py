@@ -13,6 +13,7 @@ from halobench.attention.problem import Problem
 from halobench.case import AttentionCase, Case, ModelCase
 from halobench.device import allocator
 from halobench.device.device import devices, usable
+from halobench.errors import ImpossibleProblem, UsageError
 from halobench.sweep.spec import RESOLUTION, AttentionTable, ModelTable, Spec, Table
 
 ALL = "all"
@@ -28,9 +29,9 @@ class Plan:
 
 
 def plan(spec: Spec) -> Plan:
-    """Every combination of every grid, each case once; ValueError where none of a workload is possible."""
+    """Every combination of every grid, each case once; UsageError where none of a workload is possible."""
     if not spec.attention and not spec.model:
-        raise ValueError("nothing to measure: no grid of attention or of models is left")
+        raise UsageError("nothing to measure: no grid of attention or of models is left")
     attention = _possible(make for table in spec.attention for make in _attention(table))
     models = _possible(make for table in spec.model for make in _models(table))
     cases = _side_by_side(attention.cases + models.cases)
@@ -51,13 +52,13 @@ def _possible(combinations: Iterable[Callable[[], Case]]) -> Plan:
     for make in combinations:
         try:
             case = make()
-        except ValueError as impossible:
+        except ImpossibleProblem as impossible:
             left_out[str(impossible)] = left_out.get(str(impossible), 0) + 1
             continue
         if cases.setdefault(case.id, case) != case:
-            raise ValueError(f"two different cases have the id {case.id}")
+            raise AssertionError(f"two different cases have the id {case.id}")
     if left_out and not cases:
-        raise ValueError(next(iter(left_out)))
+        raise ImpossibleProblem(next(iter(left_out)))
     return Plan(list(cases.values()), left_out)
 
 

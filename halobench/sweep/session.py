@@ -1,7 +1,6 @@
 """A session carries a plan out: it makes the run's folder, measures, and stores each record."""
 
 import tempfile
-import tomllib
 from functools import partial
 from pathlib import Path
 
@@ -9,6 +8,7 @@ from rich.console import Console
 
 from halobench.case import Case
 from halobench.console import watched
+from halobench.errors import OtherMachine
 from halobench.measure.stopping import Stop
 from halobench.measure.workload import Settings
 from halobench.results.environment import differences, environment
@@ -23,7 +23,7 @@ SPEC = "spec.toml"
 
 
 def start(folder: Path, cases: list[Case], wanted: Spec, command: list[str]) -> Store:
-    """A new run's folder; FileExistsError where there is a run already."""
+    """A new run's folder; UsageError where there is a run already."""
     here = environment(command, wanted.run.wait_policy)  # takes a while: a run is begun whole or not at all
     run_store = Store.create(folder, cases)
     (folder / SPEC).write_text(spec.to_toml(wanted), encoding="utf-8")
@@ -32,11 +32,11 @@ def start(folder: Path, cases: list[Case], wanted: Spec, command: list[str]) -> 
 
 
 def resume(folder: Path, command: list[str]) -> tuple[Store, RunTable]:
-    """A run that was interrupted; ValueError where this machine is not the one it was begun on."""
+    """A run that was interrupted; UsageError where this machine is not the one it was begun on."""
     run_store = Store(folder)
     settings = settings_of(folder)
     if differs := differences(read_environment(folder), environment(command, settings.wait_policy)):
-        raise ValueError(f"{folder} was begun elsewhere: {'; '.join(differs)}")
+        raise OtherMachine(f"{folder} was begun elsewhere: {'; '.join(differs)}")
     return run_store, settings
 
 
@@ -63,5 +63,4 @@ def measure(run_store: Store, settings: RunTable, console: Console) -> None:
 
 def settings_of(folder: Path) -> RunTable:
     """Return the run settings that a run was begun with."""
-    content = tomllib.loads((folder / SPEC).read_text(encoding="utf-8"))
-    return Spec.model_validate(content).run
+    return spec.spec(spec.from_file(folder / SPEC), {}, {}).run

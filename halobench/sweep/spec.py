@@ -18,6 +18,7 @@ from halobench.attention.autotune import AUTOTUNE
 from halobench.attention.problem import CHOICES
 from halobench.case import LAYOUTS, MODES
 from halobench.device import allocator, openmp
+from halobench.errors import UnknownName, UsageError
 
 WORKLOADS = ("attention", "model")
 DIRECTIONS = {"attention": ("forward", "forward_backward"), "model": ("inference", "training")}
@@ -140,29 +141,29 @@ def presets() -> dict[str, str]:
 
 
 def preset(name: str) -> dict[str, Any]:
-    """The content of a preset; KeyError with the known names."""
+    """The content of a preset; UnknownName with the known names."""
     if name not in presets():
-        raise KeyError(f"no preset {name!r}; there are: {', '.join(presets())}")
+        raise UnknownName(f"no preset {name!r}; there are: {', '.join(presets())}")
     return tomllib.loads(
         (resources.files("halobench.sweep.presets") / f"{name}.toml").read_text(encoding="utf-8")
     )
 
 
 def from_file(path: Path) -> dict[str, Any]:
-    """The content of a spec file; ValueError where there is none, or it is no TOML."""
-    if not path.is_file():
-        raise ValueError(f"no spec file {path}")
+    """The content of a spec file; UsageError where there is none, or it is no TOML."""
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise UsageError(f"no spec file {path}: {error.strerror}") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ValueError(f"{path} is not TOML: {error}") from None
+        raise UsageError(f"{path} is not TOML: {error}") from None
 
 
 def spec(content: Mapping[str, Any], axes: Mapping[str, list[str]], run: Mapping[str, Any]) -> Spec:
     """A checked spec, with axes and run settings replaced by those given.
 
     An axis replaces that of every table which has it; a workload whose directions are not among those
-    given is dropped. ValueError says in one line what is wrong and what is allowed.
+    given is dropped. UsageError says in one line what is wrong and what is allowed.
     """
     tables = {kind: _tables(kind, content.get(kind, [])) for kind in WORKLOADS}
     (settings,) = _tables("run", content.get("run", {}))
@@ -175,7 +176,7 @@ def spec(content: Mapping[str, Any], axes: Mapping[str, list[str]], run: Mapping
     try:
         return Spec.model_validate({**content, **kept, "run": {**settings, **run}})
     except ValidationError as error:
-        raise ValueError(_one_line(error)) from None
+        raise UsageError(_one_line(error)) from None
 
 
 def to_toml(spec: Spec) -> str:
@@ -190,7 +191,7 @@ def _tables(name: str, content: Any) -> list[dict[str, Any]]:
     """A single `[attention]` is a list of one; of `[run]` there is only one."""
     tables = content if isinstance(content, list) and name != "run" else [content]
     if not all(isinstance(table, dict) for table in tables):
-        raise ValueError(f"{name}: {content!r} must be a table")
+        raise UsageError(f"{name}: {content!r} must be a table")
     return tables
 
 
@@ -207,7 +208,7 @@ def _must_be_directions(values: list[str]) -> None:
     every = [name for names in DIRECTIONS.values() for name in names]
     for value in values:
         if value not in every:
-            raise ValueError(f"direction: {value!r} must be one of {', '.join(every)}")
+            raise UsageError(f"direction: {value!r} must be one of {', '.join(every)}")
 
 
 def _must_have_effect(axes: Mapping[str, list[str]], tables: Mapping[str, list[Any]]) -> None:
@@ -215,7 +216,7 @@ def _must_have_effect(axes: Mapping[str, list[str]], tables: Mapping[str, list[A
     for name in axes:
         if not any(tables[kind] and name in fields[kind] for kind in WORKLOADS):
             kinds = [kind for kind in WORKLOADS if name in fields[kind]]
-            raise ValueError(
+            raise UsageError(
                 f"{name} is an axis of {' and '.join(kinds)}, and there is none of that to measure"
             )
 

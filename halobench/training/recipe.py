@@ -7,6 +7,8 @@ from importlib import resources
 from math import cos, pi
 from typing import Any
 
+from halobench.errors import UnknownName, UsageError
+
 
 @dataclass(frozen=True, kw_only=True)
 class Recipe:
@@ -37,16 +39,16 @@ def recipes() -> dict[str, dict[str, Any]]:
 
 
 def known(name: str) -> dict[str, Any]:
-    """What is known of this recipe, or assumed; KeyError with the known names."""
+    """What is known of this recipe, or assumed; UnknownName with the known names."""
     if name not in recipes():
-        raise KeyError(f"no recipe {name!r}; there are: {', '.join(recipes())}")
+        raise UnknownName(f"no recipe {name!r}; there are: {', '.join(recipes())}")
     return {**recipes()[name], **recipes()[name].get("assumed", {})}
 
 
 def find(name: str, **instead: Any) -> Recipe:
-    """The recipe of this name with some values replaced; ValueError where its source gives too little."""
+    """The recipe of this name with some values replaced; UsageError where its source gives too little."""
     given = known(name) | instead
     names = [field.name for field in fields(Recipe)]
     if missing := [name for name in names if name not in given]:
-        raise ValueError(f"recipe {name} can not be run: its source does not give {', '.join(missing)}")
+        raise UsageError(f"recipe {name} can not be run: its source does not give {', '.join(missing)}")
     return Recipe(**{name: given[name] for name in names})

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from halobench.attention.implementation import find
 from halobench.attention.problem import Problem
+from halobench.errors import UsageError
 from halobench.models import flop_count
 from halobench.models.halonet import Configuration, HaloNet
 from halobench.training.recipe import Recipe
@@ -106,13 +107,13 @@ def shifted(pixels: Tensor, most: int, generator: torch.Generator) -> Tensor:
 
 
 def digits(size: int) -> tuple[Images, Images]:
-    """scikit-learn's, to train and to test with; ValueError where it is not installed."""
+    """scikit-learn's, to train and to test with; UsageError where it is not installed."""
     try:
         from halobench.training import digits as scikit_learn  # noqa: PLC0415  an extra, which may be missing
     except ModuleNotFoundError as missing:
         if not str(missing.name).startswith("sklearn"):
             raise
-        raise ValueError("train needs scikit-learn: pip install 'halobench[train]'") from None
+        raise UsageError("train needs scikit-learn: pip install 'halobench[train]'") from None
     return scikit_learn.train_and_test(size)
 
 

@@ -21,6 +21,7 @@ from halobench.campaign.runner import chosen, go_on, main, must_go, show_plan
 from halobench.campaign.steps import PARTS, Part
 from halobench.campaign.summary import entries
 from halobench.campaign.sweeps import OutOfTime, Setup, folders, sweep
+from halobench.errors import UsageError
 from halobench.isolate import Ended
 from halobench.results.environment import environment
 from halobench.results.folder import ENVIRONMENT
@@ -148,7 +149,7 @@ def test_a_time_has_a_unit_or_is_in_seconds(told, seconds):
 
 @pytest.mark.parametrize("told", ["", "m", "0", "0m", "-5", "1h", "5 m", "nan", "1e3"])
 def test_what_is_no_time_is_refused(told):
-    with pytest.raises(ValueError, match=r"budget: .* must be a time such as 12m, 90s or 90"):
+    with pytest.raises(UsageError, match=r"budget: .* must be a time such as 12m, 90s or 90"):
         runner.duration("budget", told)
 
 
@@ -333,7 +334,7 @@ def test_without_a_measured_gpu_readme_says_so(tmp_path):
 @pytest.mark.parametrize("content", [b"", b"no archive"])
 def test_what_is_no_campaign_is_not_kept(content, tmp_path):
     (tmp_path / "file").write_bytes(content)
-    with pytest.raises(ValueError, match="can not be read"):
+    with pytest.raises(UsageError, match="can not be read"):
         merge.merge(tmp_path / "file", tmp_path, tmp_path / "README.md")
 
 
@@ -376,13 +377,13 @@ def test_parts_come_in_the_order_of_the_campaign():
 
 
 def test_an_unknown_part_is_refused_with_the_known():
-    with pytest.raises(ValueError, match="part: 'modells' must be all, or of check, ptxas, ceilings"):
+    with pytest.raises(UsageError, match="part: 'modells' must be all, or of check, ptxas, ceilings"):
         chosen("modells")
 
 
 def test_a_campaign_stays_on_its_device(setup):
     carried(setup, parts(first=lambda: "fine"), 100, print)
-    with pytest.raises(ValueError, match="holds a campaign on cpu, not on cuda"):
+    with pytest.raises(UsageError, match="holds a campaign on cpu, not on cuda"):
         must_go_on_cuda(setup)
 
 

@@ -14,6 +14,7 @@ from timm.data.config import resolve_data_config
 from timm.data.transforms_factory import create_transform
 
 from halobench.commands import accuracy as accuracy_table_accuracy
+from halobench.errors import UsageError
 from halobench.models import evaluation, evaluation_log, zoo
 
 # Label, prediction, rank. Of a red image the logits of class 0 come first, by its weight, then of 3 and 4 by
@@ -231,7 +232,7 @@ OTHERS = {
 def test_another_evaluation_does_not_go_on_in_the_file(show, options, words):
     save_file(WRONG, "other.safetensors")
     before = OUT.read_bytes()
-    with pytest.raises(ValueError, match=f"holds an evaluation with .*{words}.*; choose another file"):
+    with pytest.raises(UsageError, match=f"holds an evaluation with .*{words}.*; choose another file"):
         show(out=OUT, **options)
     assert OUT.read_bytes() == before
 
@@ -239,7 +240,7 @@ def test_another_evaluation_does_not_go_on_in_the_file(show, options, words):
 @pytest.mark.usefixtures("interrupted")
 def test_other_images_do_not_go_on_in_the_file(show):
     Path("data/a/0.png").rename("data/a/2.png")
-    with pytest.raises(ValueError, match=r"rows\.csv holds other images than .*data; choose another file"):
+    with pytest.raises(UsageError, match=r"rows\.csv holds other images than .*data; choose another file"):
         show(out=OUT)
 
 
@@ -247,7 +248,7 @@ def test_other_images_do_not_go_on_in_the_file(show):
 @pytest.mark.parametrize("content", [b"", b"mine", b"a,b\n1,2\n", b"\xff\n"])
 def test_a_file_of_something_else_is_left_alone(show, content):
     OUT.write_bytes(content)
-    with pytest.raises(ValueError, match=r"rows\.csv holds no evaluation; choose another file"):
+    with pytest.raises(UsageError, match=r"rows\.csv holds no evaluation; choose another file"):
         show(out=OUT)
     assert OUT.read_bytes() == content
 
@@ -255,14 +256,14 @@ def test_a_file_of_something_else_is_left_alone(show, content):
 @pytest.mark.parametrize("workers", [0, 1])
 def test_an_image_that_can_not_be_read_is_named_in_one_line(network, show, workers):
     Path("data/c/0.png").write_bytes(Path("data/c/0.png").read_bytes()[:40])
-    with pytest.raises(ValueError, match=r"^data/c/0\.png can not be read as an image: .*\Z"):
+    with pytest.raises(UsageError, match=r"^data/c/0\.png can not be read as an image: .*\Z"):
         show(workers=workers)
 
 
 def test_logits_that_are_not_finite_are_no_result(network, show):
     save_file(WEIGHTS | {"head.bias": torch.full((6,), torch.nan)}, "nan.safetensors")
     with pytest.raises(
-        ValueError, match=r"a/0\.png: its logits are not finite; is torch\.float32 too narrow"
+        UsageError, match=r"a/0\.png: its logits are not finite; is torch\.float32 too narrow"
     ):
         show(weights="nan.safetensors", out=OUT)
     assert rows() == []
@@ -282,7 +283,7 @@ BAD_USE = {
 
 @pytest.mark.parametrize(("options", "words"), BAD_USE.values(), ids=BAD_USE)
 def test_bad_use_is_answered_before_anything_is_evaluated(network, show, options, words):
-    with pytest.raises((ValueError, FileNotFoundError), match=words):
+    with pytest.raises(UsageError, match=words):
         show(**options)
     assert network.seen == []
 

@@ -6,6 +6,7 @@ import torch
 from halobench.attention import problem_sets, random_problems
 from halobench.attention.implementation import ATTENTIONS, Attention, runs_anywhere
 from halobench.commands import check
+from halobench.errors import UnknownName, UsageError
 
 FEW = ("no position, no mask needed", "float64")
 
@@ -119,20 +120,20 @@ def test_all_is_every_implementation_in_every_dtype(monkeypatch, capsys):
 
 
 def test_an_unknown_implementation_names_the_known():
-    with pytest.raises(KeyError, match=r"no attention implementation 'naive'; there are: .*naive_global"):
+    with pytest.raises(UnknownName, match=r"no attention implementation 'naive'; there are: .*naive_global"):
         check.show(["naive"], ["float32"], "cpu")
 
 
 def test_an_unknown_dtype_names_the_known():
     with pytest.raises(
-        ValueError, match="dtype: 'float8' must be one of float32, float16, bfloat16, float64"
+        UsageError, match="dtype: 'float8' must be one of float32, float16, bfloat16, float64"
     ):
         check.show(["naive_global"], ["float8"], "cpu")
 
 
 def test_a_device_that_is_not_there_names_what_is(monkeypatch):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-    with pytest.raises(ValueError, match="this machine has no cuda; there is: cpu"):
+    with pytest.raises(UsageError, match="this machine has no cuda; there is: cpu"):
         check.show(["naive_global"], ["float32"], "cuda")
 
 

@@ -6,6 +6,7 @@ import pytest
 from cases import attention_record
 
 from halobench.commands import compare
+from halobench.errors import UsageError
 from halobench.results.store import Store
 
 SAMPLES = (1.0, 1.01, 0.99, 1.02, 0.98, 1.0) * 3
@@ -105,7 +106,7 @@ def test_memory_that_grew_is_shown_and_does_not_fail(baseline, run, capsys):
     ids=["processor", "packages"],
 )
 def test_runs_of_different_machines_are_refused_and_nothing_is_printed(baseline, run, capsys, changed, said):
-    with pytest.raises(ValueError, match="nothing to compare") as refused:
+    with pytest.raises(UsageError, match="nothing to compare") as refused:
         show(baseline, run("b", records(), **changed))
     assert said in str(refused.value)
     assert capsys.readouterr().out == ""
@@ -118,7 +119,7 @@ def test_what_is_compared_may_differ(baseline, run):
 
 def test_runs_without_a_common_case_are_refused(run):
     before, after = (run(name, [attention_record(name)]) for name in NAMES[:2])
-    with pytest.raises(ValueError, match=r"only in the .*; only in the "):
+    with pytest.raises(UsageError, match=r"only in the .*; only in the "):
         show(before, after)
 
 
@@ -133,13 +134,13 @@ def test_every_case_goes_to_a_new_file(baseline, run, tmp_path):
 def test_a_file_is_not_written_over(baseline, tmp_path):
     out = tmp_path / "mine.csv"
     out.write_text("mine")
-    with pytest.raises(FileExistsError, match=r"mine\.csv exists already"):
+    with pytest.raises(UsageError, match=r"mine\.csv exists already"):
         show(baseline, baseline, out=out)
     assert out.read_text() == "mine"
 
 
 def test_a_file_in_no_folder_is_refused(baseline, tmp_path):
-    with pytest.raises(FileNotFoundError, match="there is no folder"):
+    with pytest.raises(UsageError, match="there is no folder"):
         show(baseline, baseline, out=tmp_path / "no" / "mine.csv")
 
 

@@ -8,6 +8,7 @@ from cases import model_record
 from halobench import isolate
 from halobench.case import parse
 from halobench.commands import explain
+from halobench.errors import UnknownName, UsageError
 from halobench.isolate import Ended
 from halobench.profiling import breakdown
 from halobench.profiling import figure as parts_figure
@@ -114,11 +115,11 @@ def test_a_profile_that_ends_without_a_result_is_said(monkeypatch, capsys):
 @pytest.mark.parametrize(
     ("name", "error", "message"),
     [
-        ("halonet_h0", ValueError, "is not the id of a case, such as"),
-        ("nobodys/auto/inference/1x64px/float32/cpu1", KeyError, "no model 'nobodys'"),
-        (ATTENTION.replace("haloed_blocked", "nobodys"), KeyError, "nobodys"),
-        ("halonet_h0/auto/inference/1x64px/compiled/float32/cpu1", ValueError, "has no parts"),
-        ("halonet_h0/original/inference/1x64px/float32/cpu1", ValueError, "needs an implementation"),
+        ("halonet_h0", UsageError, "is not the id of a case, such as"),
+        ("nobodys/auto/inference/1x64px/float32/cpu1", UnknownName, "no model 'nobodys'"),
+        (ATTENTION.replace("haloed_blocked", "nobodys"), UnknownName, "nobodys"),
+        ("halonet_h0/auto/inference/1x64px/compiled/float32/cpu1", UsageError, "has no parts"),
+        ("halonet_h0/original/inference/1x64px/float32/cpu1", UsageError, "needs an implementation"),
     ],
 )
 def test_bad_use_is_one_line_before_anything_is_measured(monkeypatch, name, error, message):
@@ -129,5 +130,5 @@ def test_bad_use_is_one_line_before_anything_is_measured(monkeypatch, name, erro
 
 def test_a_folder_is_not_written_into_twice(tmp_path):
     assert parse(ATTENTION)
-    with pytest.raises(FileExistsError):
+    with pytest.raises(UsageError):
         explain.show(ATTENTION, tmp_path, 1e-3, ["explain"])

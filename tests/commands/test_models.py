@@ -4,6 +4,7 @@ import pandas as pd
 import pytest
 
 from halobench.commands import models
+from halobench.errors import UnknownName, UsageError
 from halobench.models import flop_crosscheck, zoo
 from halobench.models.flop_count import Counted
 from halobench.models.flop_crosscheck import Counts
@@ -58,7 +59,7 @@ def test_the_file_has_every_digit(shown, tmp_path):
 
 def test_a_file_is_not_written_over(tmp_path):
     (tmp_path / "mine.csv").write_text("mine")
-    with pytest.raises(FileExistsError, match=r"mine\.csv exists already"):
+    with pytest.raises(UsageError, match=r"mine\.csv exists already"):
         models.show(FEW, tmp_path / "mine.csv")
 
 
@@ -75,7 +76,7 @@ def test_what_can_not_be_counted_is_a_row_with_the_reason(monkeypatch, shown, er
 
 def test_an_unknown_name_is_answered_before_anything_is_counted(monkeypatch):
     monkeypatch.setattr(flop_crosscheck, "counts", None)
-    with pytest.raises(KeyError, match=r"no model 'halonet_h9'; there are: halonet_h0"):
+    with pytest.raises(UnknownName, match=r"no model 'halonet_h9'; there are: halonet_h0"):
         models.show(["halonet_h0", "halonet_h9"], None)
 
 

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from noise import MACHINES, called
 
 from halobench.comparison import compare
+from halobench.errors import UsageError
 from halobench.results.record import SEVERITY
 
 SAME_CODE = json.loads((Path(__file__).parents[1] / "runs" / "same_code.json").read_text())["cases"]
@@ -65,7 +66,7 @@ def test_a_change_within_the_threshold_is_not_called_however_sure_it_is():
 
 @pytest.mark.parametrize("threshold", [-0.1, math.nan, math.inf])
 def test_a_threshold_that_means_nothing_is_refused(threshold):
-    with pytest.raises(ValueError, match=f"threshold: {threshold} must be 0 or more"):
+    with pytest.raises(UsageError, match=f"threshold: {threshold} must be 0 or more"):
         one(scaled(STEADY, 1), scaled(STEADY, 1), threshold=threshold)
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from halobench.device import allocator
+from halobench.errors import UsageError
 
 FAULTS = """
 import resource, sys, torch
@@ -56,5 +57,5 @@ def test_a_preloaded_library_has_no_states(monkeypatch):
     monkeypatch.setattr(allocator, "library", lambda: "tcmalloc")
     assert allocator.states() == ("tcmalloc",)
     allocator.enter("tcmalloc")
-    with pytest.raises(ValueError, match="tcmalloc has no state 'pooled'; there is: tcmalloc"):
+    with pytest.raises(UsageError, match="tcmalloc has no state 'pooled'; there is: tcmalloc"):
         allocator.enter("pooled")

@@ -8,6 +8,7 @@ from colours import NAME, RED, WEIGHTS, WRONG, Colours, paint
 from safetensors.torch import save_file
 from timm.models import _builder
 
+from halobench.errors import UsageError
 from halobench.models import evaluation, zoo
 
 
@@ -48,7 +49,7 @@ class Touch:
 @pytest.mark.parametrize("zipped", [True, False], ids=["zipped", "legacy"])
 def test_a_pickle_that_runs_code_is_refused_and_not_run(network, zipped):
     torch.save(WEIGHTS | {"head.bias": Touch()}, "bad.pth", _use_new_zipfile_serialization=zipped)
-    with pytest.raises(ValueError, match=r"weights: bad\.pth can not be read as weights alone: .*blocked"):
+    with pytest.raises(UsageError, match=r"weights: bad\.pth can not be read as weights alone: .*blocked"):
         evaluation.load(network, NAME, "bad.pth")
     assert not Path("ran").exists()
     torch.load("bad.pth", weights_only=False)
@@ -66,7 +67,7 @@ DAMAGED = {
 @pytest.mark.parametrize(("name", "content"), DAMAGED.values(), ids=DAMAGED)
 def test_a_damaged_file_of_weights_is_named(network, name, content):
     Path(name).write_bytes(content)
-    with pytest.raises(ValueError, match=rf"weights: {name} can not be read as weights alone: \w+Error: "):
+    with pytest.raises(UsageError, match=rf"weights: {name} can not be read as weights alone: \w+Error: "):
         evaluation.load(network, NAME, name)
 
 
@@ -84,14 +85,14 @@ MISFITS = {
 @pytest.mark.parametrize(("state", "words"), MISFITS.values(), ids=MISFITS)
 def test_weights_that_do_not_fit_are_named(network, state, words):
     save_file(state, "other.safetensors")
-    with pytest.raises(ValueError, match=rf"other\.safetensors does not fit {NAME}: .*{words}") as refused:
+    with pytest.raises(UsageError, match=rf"other\.safetensors does not fit {NAME}: .*{words}") as refused:
         evaluation.load(network, NAME, "other.safetensors")
     assert len(str(refused.value)) < 1000
 
 
 @pytest.mark.parametrize("name", ["halonet_h0", "timm/halonet_h1"])
 def test_what_the_hub_does_not_have_is_said(network, name):
-    with pytest.raises(ValueError, match=f"the hub has none of {name}; give a file"):
+    with pytest.raises(UsageError, match=f"the hub has none of {name}; give a file"):
         evaluation.load(network, name, "hub")
 
 
@@ -124,7 +125,7 @@ def test_folders_of_other_names_are_as_many_as_the_classes(classes):
         paint(f"data/{name}/0.png", RED)
     folder = evaluation.folder(Path("data"), {})
     with pytest.raises(
-        ValueError, match=rf"has 6 class folders \(a, …\), the network {classes} classes; give"
+        UsageError, match=rf"has 6 class folders \(a, …\), the network {classes} classes; give"
     ):
         evaluation.labelled(folder, classes)
 

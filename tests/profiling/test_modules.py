@@ -3,6 +3,7 @@ import torch
 from torch import nn
 
 from halobench.case import ModelCase
+from halobench.errors import UsageError
 from halobench.measure import model_workload
 from halobench.measure.stopping import Stop
 from halobench.measure.workload import Settings
@@ -128,5 +129,5 @@ def test_a_compiled_network_is_refused():
         batch=1,
         mode="compiled",
     )
-    with pytest.raises(ValueError, match="a compiled network has no parts"):
+    with pytest.raises(UsageError, match="a compiled network has no parts"):
         modules.measured(case, QUICK)

@@ -8,6 +8,7 @@ from cases import attention_record, frame_of, model_record
 
 from halobench.attention import Problem
 from halobench.device.usage import Usage
+from halobench.errors import UsageError
 from halobench.results import frame
 from halobench.results.frame import COLUMNS
 from halobench.results.store import Store
@@ -58,12 +59,12 @@ def test_a_record_is_written_whole_or_not_at_all(full):
 
 
 def test_nothing_is_overwritten(full):
-    with pytest.raises(FileExistsError, match="holds a run already"):
+    with pytest.raises(UsageError, match="holds a run already"):
         Store.create(full.path.parent, [])
 
 
 def test_a_folder_without_a_run_says_so(tmp_path):
-    with pytest.raises(FileNotFoundError, match=r"holds no run: results.db is missing"):
+    with pytest.raises(UsageError, match=r"holds no run: results.db is missing"):
         Store(tmp_path)
 
 
@@ -100,7 +101,7 @@ def test_another_schema_is_refused(full):
     with sqlite3.connect(full.path) as connection:
         connection.execute("UPDATE about SET schema = 99")
     connection.close()
-    with pytest.raises(ValueError, match="has schema 99"):
+    with pytest.raises(UsageError, match="has schema 99"):
         Store(full.path.parent)
 
 

@@ -5,6 +5,7 @@ import torch
 
 from halobench.attention.implementation import ATTENTIONS
 from halobench.device.device import devices
+from halobench.errors import UnknownName, UsageError
 from halobench.sweep import spec
 from halobench.sweep.plan import plan
 
@@ -64,18 +65,18 @@ def test_the_least_sizes_of_a_problem_are_kept():
 
 
 def test_nothing_possible_is_an_error_that_says_why():
-    with pytest.raises(ValueError, match="stride 3 does not divide block 8"):
+    with pytest.raises(UsageError, match="stride 3 does not divide block 8"):
         of_attention(stride=[3])
 
 
 def test_nothing_possible_of_one_workload_is_an_error_beside_another():
     content = {"attention": {"resolution": [8], "stride": [3]}, "model": {"model": ["halonet_h0"]}}
-    with pytest.raises(ValueError, match="stride 3 does not divide block 8"):
+    with pytest.raises(UsageError, match="stride 3 does not divide block 8"):
         plan(spec.spec(content, {}, {}))
 
 
 def test_no_grid_at_all_is_an_error():
-    with pytest.raises(ValueError, match="nothing to measure"):
+    with pytest.raises(UsageError, match="nothing to measure"):
         plan(spec.spec({}, {}, {}))
 
 
@@ -85,18 +86,18 @@ def test_all_is_every_implementation_there_is():
 
 
 def test_an_unknown_implementation_names_the_known():
-    with pytest.raises(KeyError, match=r"no attention implementation 'naive'; there are: .*naive_global"):
+    with pytest.raises(UnknownName, match=r"no attention implementation 'naive'; there are: .*naive_global"):
         of_attention(implementation=["haloed_blocked", "naive"])
 
 
 def test_an_unknown_model_names_the_known():
-    with pytest.raises(KeyError, match="no model 'halonet_h9'; there are: halonet_h0, "):
+    with pytest.raises(UnknownName, match="no model 'halonet_h9'; there are: halonet_h0, "):
         of_models("halonet_h9")
 
 
 def test_a_device_that_is_not_there_is_an_error(monkeypatch):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-    with pytest.raises(ValueError, match="this machine has no cuda; there is: cpu"):
+    with pytest.raises(UsageError, match="this machine has no cuda; there is: cpu"):
         of_attention(device=["cpu", "cuda"])
 
 
@@ -156,3 +157,12 @@ def test_models_are_multiplied_out_too():
     cases = of_models("halonet_h0", "halonet_h1", implementation=TWO, **axes).cases
     assert len({case.id for case in cases}) == len(cases) == 2 * 2 * 2 * 2 * len(TWO)
     assert [case.implementation for case in cases] == TWO * 16
+
+
+def test_a_bug_in_a_case_is_no_impossible_combination(monkeypatch):
+    def broken(**_):
+        raise ValueError("of a library")
+
+    monkeypatch.setattr("halobench.sweep.plan.Problem", broken)
+    with pytest.raises(ValueError, match="of a library"):
+        plan(spec.spec(spec.preset("smoke"), {}, {}))

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from halobench.attention import Problem
 from halobench.attention.implementation import ATTENTIONS
+from halobench.errors import UnknownName, UsageError
 from halobench.sweep import spec
 from halobench.sweep.plan import plan
 from halobench.sweep.spec import Spec
@@ -97,7 +98,7 @@ WRONG = {
 
 @pytest.mark.parametrize(("table", "message"), WRONG.values(), ids=WRONG)
 def test_a_wrong_value_is_one_line_with_what_was_given_and_what_is_allowed(table, message):
-    with pytest.raises(ValueError, match=r"^attention") as error:
+    with pytest.raises(UsageError, match=r"^attention") as error:
         read({"attention": {"resolution": [8]} | table})
     assert message in str(error.value)
     assert "\n" not in str(error.value)
@@ -120,14 +121,14 @@ WRONG_FILES = {
 
 @pytest.mark.parametrize(("content", "message"), WRONG_FILES.values(), ids=WRONG_FILES)
 def test_a_wrong_file_is_one_line(content, message):
-    with pytest.raises(ValueError, match=r"^[a-z_.]+: ") as error:
+    with pytest.raises(UsageError, match=r"^[a-z_.]+: ") as error:
         read(BOTH | content)
     assert str(error.value).startswith(message)
     assert "\n" not in str(error.value)
 
 
 def test_a_wrong_direction_names_those_of_both_workloads():
-    with pytest.raises(ValueError, match="'backward' must be one of forward, forward_backward, inference, t"):
+    with pytest.raises(UsageError, match="'backward' must be one of forward, forward_backward, inference, t"):
         read(BOTH, {"direction": ["forward", "backward"]})
 
 
@@ -137,7 +138,7 @@ def test_a_wrong_direction_names_those_of_both_workloads():
     ids=["models", "attention"],
 )
 def test_an_axis_without_a_grid_to_act_on_is_refused(kept, axis, of):
-    with pytest.raises(ValueError, match=f"^{axis} is an axis of {of}, and there is none of that to measure"):
+    with pytest.raises(UsageError, match=f"^{axis} is an axis of {of}, and there is none of that to measure"):
         read({kept: BOTH[kept]}, {axis: ["4"]})
 
 
@@ -177,12 +178,12 @@ def test_a_file_that_can_not_be_read_is_named(tmp_path, text, message):
     path = tmp_path / "mine.toml"
     if text is not None:
         path.write_bytes(text)
-    with pytest.raises(ValueError, match=message):
+    with pytest.raises(UsageError, match=message):
         spec.from_file(path)
 
 
 def test_an_unknown_preset_names_the_known():
-    with pytest.raises(KeyError, match=r"no preset 'papr'; there are: .*quick, smoke"):
+    with pytest.raises(UnknownName, match=r"no preset 'papr'; there are: .*quick, smoke"):
         spec.preset("papr")
 
 

@@ -10,6 +10,7 @@ import torch
 
 from halobench.attention import HaloAttention
 from halobench.commands import train
+from halobench.errors import UsageError
 from halobench.models.halonet import HaloNet
 from halobench.results.published import published
 from halobench.training import analysis, digits, experiment, recipe, trainer
@@ -242,7 +243,7 @@ def test_a_point_is_the_mean_of_its_seeds_at_the_end_with_wilson_s_interval():
 
 
 def test_a_folder_that_exists_is_refused(tmp_path):
-    with pytest.raises(FileExistsError, match="exists already; choose another --out"):
+    with pytest.raises(UsageError, match="exists already; choose another --out"):
         train.show(None, SHORT, 1, "cpu", tmp_path)
 
 
@@ -250,7 +251,7 @@ def test_without_scikit_learn_the_command_says_what_to_install(monkeypatch):
     monkeypatch.setitem(sys.modules, "sklearn", None)
     monkeypatch.delitem(sys.modules, "sklearn.datasets", raising=False)
     monkeypatch.delitem(sys.modules, "halobench.training.digits", raising=False)
-    with pytest.raises(ValueError, match=r"train needs scikit-learn: pip install 'halobench\[train\]'"):
+    with pytest.raises(UsageError, match=r"train needs scikit-learn: pip install 'halobench\[train\]'"):
         trainer.digits(32)
 
 
