@@ -30,7 +30,7 @@ def tests(session: nox.Session) -> None:
 @nox.session
 def gpu(session: nox.Session) -> None:
     """What a GPU can tell in minutes, the most telling first; again: goes on."""
-    session.run("python", "-m", "halobench.campaign", *session.posargs)
+    session.run("python", "-m", "halobench", "campaign", *session.posargs)
 
 
 @nox.session

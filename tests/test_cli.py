@@ -11,10 +11,10 @@ from cases import attention_record
 from pandas.testing import assert_frame_equal
 
 from halobench import cli
-from halobench.commands import sweep
 from halobench.report import contract
 from halobench.results.record import BAD, SEVERITY
 from halobench.results.store import Store
+from halobench.screens import sweep
 from halobench.sweep import session, spec
 from halobench.sweep.spec import Spec
 

@@ -12,7 +12,7 @@ from halobench.sweep.spec import presets
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 DOCS = "\n".join([README, *(path.read_text(encoding="utf-8") for path in sorted(ROOT.glob("docs/*.md")))])
-COMMANDS = [entry.name or entry.callback.__name__ for entry in app.registered_commands]
+COMMANDS = [entry.name for entry in app().registered_commands]
 EXAMPLES = re.findall(
     r"^```python\n(.*?)^```", README + (ROOT / "docs/models.md").read_text(), re.MULTILINE | re.DOTALL
 )

@@ -36,7 +36,7 @@ def case(name="haloed_blocked", **fields):
 @pytest.mark.parametrize("title", TITLES)
 @pytest.mark.parametrize("name", ATTENTIONS)
 def test_every_implementation_is_right_in_bfloat16(name, title):
-    """In all dtypes and on all problems: `python -m halobench.campaign --part check`."""
+    """In all dtypes and on all problems: `python -m halobench campaign --part check`."""
     problem = replace(PROBLEMS[title], dtype="bfloat16")
     if reason := ATTENTIONS[name].unsupported(problem, "cuda", "forward_backward"):
         pytest.skip(reason)

@@ -155,7 +155,7 @@ def _page(folder: Path, environment: dict[str, Any], summary: str) -> str:
     lines = [
         f"# {gpu.get('name', environment['cpu'])}, {environment['started'][:10]}",
         "",
-        f"Made by `python -m halobench.campaign` at commit {environment['commit']}, kept by `--merge`.",
+        f"Made by `python -m halobench campaign` at commit {environment['commit']}, kept by `--merge`.",
         f"{made}; CUDA {gpu.get('cuda', '-')}, ptxas {gpu.get('ptxas', '-')}; {environment['cpu']}, "
         f"{environment['cores']} cores.",
         "",

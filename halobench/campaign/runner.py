@@ -1,4 +1,4 @@
-"""What a borrowed GPU can tell, in one command and in parts that resume: `python -m halobench.campaign`.
+"""What a borrowed GPU can tell, in one command and in parts that resume: `halobench campaign`.
 
 A part that fails never stops the next. What was done is in the folder's campaign.json; the same command
 skips it and goes on inside a sweep that was not finished.
@@ -12,14 +12,11 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any
-
-import typer
+from typing import Any
 
 from halobench import isolate, units
 from halobench.attention import autotune
-from halobench.campaign import merge as campaign_merge
-from halobench.campaign import summary
+from halobench.campaign import merge, summary
 from halobench.campaign.steps import PARTS, PRELOAD, ROOT, Part
 from halobench.campaign.summary import JSON, entries
 from halobench.campaign.sweeps import OutOfTime, Setup, runs
@@ -27,7 +24,6 @@ from halobench.device.device import devices
 from halobench.errors import UsageError
 from halobench.results.environment import commit
 
-BUDGET, CALL = "12m", "9m"
 RESERVE_S = 30.0  # of a call, for the report at its end
 DONE, UNFINISHED, FAILED, LEFT = "done", "unfinished", "failed", "left"
 ALWAYS = "report"  # of what is there: never done
@@ -35,45 +31,29 @@ ALWAYS = "report"  # of what is there: never done
 Say = Callable[[str], object]
 
 
-def main(
-    out: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Default: out/gpu-campaign, or …-dry.")
-    ] = None,
-    part: Annotated[str, typer.Option(metavar="A,B,…", help=f"Of {', '.join(PARTS)}.")] = "all",
-    budget: Annotated[str, typer.Option(metavar="TIME", help="Of all calls, as 12m or 90s.")] = BUDGET,
-    call: Annotated[str, typer.Option(metavar="TIME", help="Of this call; the next goes on.")] = CALL,
-    archive: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="What comes back. Default: DIR.tar.gz.")
-    ] = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Try everything in small on the CPU.")] = False,
-    plan: Annotated[bool, typer.Option("--plan", help="Say how long each part will take.")] = False,
-    merge: Annotated[
-        Path | None,
-        typer.Option(metavar="FILE", help="Keep the archive of another machine in docs/measured."),
-    ] = None,
-) -> None:
-    """What a GPU can tell in minutes, the most telling first; again with the same --out: go on."""
-    if merge is not None:
-        try:
-            kept = campaign_merge.merge(merge, ROOT / "docs" / "measured", ROOT / "README.md")
-        except UsageError as error:
-            raise typer.BadParameter(str(error)) from None
-        return typer.echo(f"{kept}: write what was learnt into findings.md there, and merge again")
-    device = "cpu" if dry_run else "cuda"
-    setup = Setup(out or Path("out/gpu-campaign-dry" if dry_run else "out/gpu-campaign"), device, dry_run)
-    try:
-        parts = chosen(part)
-        if plan:
-            return show_plan(setup, parts, typer.echo)
-        must_go(setup)
-        left = min(duration("call", call), duration("budget", budget) - spent(setup.out))
-    except UsageError as error:
-        raise typer.BadParameter(str(error)) from None
+def setup(out: Path | None, *, small: bool) -> Setup:
+    """Return where a campaign writes, and that it measures CUDA; or a small one, a CPU."""
+    device = "cpu" if small else "cuda"
+    return Setup(out or Path("out/gpu-campaign-dry" if small else "out/gpu-campaign"), device, small)
+
+
+def keep(archive: Path) -> int:
+    """Keep the archive of a campaign in this checkout's docs/measured."""
+    kept = merge.merge(archive, ROOT / "docs" / "measured", ROOT / "README.md")
+    print(f"{kept}: write what was learnt into findings.md there, and merge again")
+    return 0
+
+
+def run(setup: Setup, part: str, budget: str, call: str, archive: Path | None) -> int:
+    """Run these parts as far as the time reaches, and print the summary; return 1 if any failed."""
+    parts = chosen(part)
+    must_go(setup)
+    left = min(duration("call", call), duration("budget", budget) - spent(setup.out))
     os.environ[autotune.CACHE] = str(setup.out.resolve() / "cache")  # comes back with all trials
     isolate.preload(PRELOAD)
-    found = go_on(setup, parts, left, typer.echo, archive or setup.out.with_name(f"{setup.out.name}.tar.gz"))
-    typer.echo((setup.out / summary.FILE).read_text(encoding="utf-8"))
-    raise typer.Exit(int(any(entry["status"] == FAILED for entry in found.values())))
+    found = go_on(setup, parts, left, print, archive or setup.out.with_name(f"{setup.out.name}.tar.gz"))
+    print((setup.out / summary.FILE).read_text(encoding="utf-8"))
+    return int(any(entry["status"] == FAILED for entry in found.values()))
 
 
 def duration(name: str, told: str) -> float:
@@ -109,12 +89,13 @@ def must_go(setup: Setup) -> None:
             raise UsageError(f"{known}, this is {commit()}: give another --out")
 
 
-def show_plan(setup: Setup, parts: Mapping[str, Part], say: Say) -> None:
+def show_plan(setup: Setup, parts: Mapping[str, Part], say: Say = print) -> int:
     """Print how long each part will take, and what came of it already."""
     known = entries(setup.out)
     for name, part in parts.items():
         status = f", {known[name]['status']}: {known[name]['detail']}" if name in known else ""
         say(f"{name}: about {units.seconds(part.estimate(setup))}, {part.about}{status}")
+    return 0
 
 
 def go_on(
@@ -146,7 +127,7 @@ def go_on(
 def _try(setup: Setup, name: str, part: Part, left: float, say: Say) -> None:
     found = entries(setup.out)
     before = found.get(name, _nothing(setup))
-    entry = _left(before, part, left) if left < part.least_s else _run(part, setup, before, left)
+    entry = _left(before, part, left) if left < part.least_s else _attempt(part, setup, before, left)
     say(f"{name}: {entry['status']}, {entry['seconds']:.0f} s, {entry['detail']}")
     _keep(setup.out, found | {name: entry})
 
@@ -167,7 +148,7 @@ def _left(before: dict[str, Any], part: Part, left: float) -> dict[str, Any]:
     return before if before["status"] == UNFINISHED else before | {"detail": why}
 
 
-def _run(part: Part, setup: Setup, before: dict[str, Any], left: float) -> dict[str, Any]:
+def _attempt(part: Part, setup: Setup, before: dict[str, Any], left: float) -> dict[str, Any]:
     start = time.monotonic()
     try:
         with _limited(left):

@@ -1,98 +1,96 @@
-"""The command `sweep`: from what a user asks for to what a user sees."""
+"""The command `sweep`."""
 
-from collections.abc import Mapping
+import sys
+import time
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
-from halobench import plugins, units
-from halobench.attention.implementation import GROUP
-from halobench.case import AttentionCase, Case
-from halobench.commands.report import show
-from halobench.console import console, say_left_out
-from halobench.device.device import devices
+import typer
+
 from halobench.errors import UsageError
-from halobench.report.terminal import costs_table
-from halobench.results.store import Store
-from halobench.sweep import estimate, session
-from halobench.sweep import spec as specs
-from halobench.sweep.plan import ALL, Plan, plan
-from halobench.sweep.spec import WORKLOADS, AttentionTable, ModelTable, RunTable, Spec
 
-SETTINGS = tuple(RunTable.model_fields)
-AXES = tuple(dict.fromkeys([*AttentionTable.model_fields, *ModelTable.model_fields]))
+Axis = str | None
 
 
-def wanted(
-    preset: str | None,
-    file: Path | None,
-    workload: str | None,
-    axes: Mapping[str, list[str]],
-    run: Mapping[str, Any],
-) -> tuple[Spec, str]:
-    """The spec that a command line means, and a name for it."""
-    if preset is not None and file is not None:
-        raise UsageError(f"a preset ({preset}) and --spec ({file}) can not both be given")
-    if workload not in (None, *WORKLOADS):
-        raise UsageError(f"workload: {workload!r} must be one of {', '.join(WORKLOADS)}")
-    name = file.stem if file else preset or ("gpu" if "cuda" in devices() else "quick")
-    content = specs.from_file(file) if file else specs.preset(name)
-    if workload is not None:
-        content = {key: value for key, value in content.items() if key in ("run", workload)}
-    return specs.spec(content, axes, run), name
+def _axis(help_text: str) -> Any:
+    return typer.Option(
+        metavar="A,B,…",
+        help=help_text,
+        rich_help_panel="Axes: comma-separated lists that override the preset",
+    )
 
 
-def show_plan(spec: Spec) -> int:
-    """Print the cases, what is left out, and where the time will go."""
-    missing = _load(spec)
-    planned = plan(spec)
-    for case in planned.cases:
-        print(case.id)
-    _say_left_out(planned, missing)
-    screen, costs = console(), _costs(planned.cases, spec.run)
-    screen.print(costs_table(costs))
-    total = units.seconds(sum(seconds for _, seconds in costs.values()))
-    screen.print(f"{len(planned.cases)} cases, about {total}: a guess, from what each must compute")
-    return 0
+def run(
+    preset: Annotated[
+        str | None,
+        typer.Argument(help="A name of `halobench list`. Default: gpu with a CUDA device, else quick."),
+    ] = None,
+    implementation: Annotated[
+        Axis, _axis("Implementations of attention, or all; original: a published model unchanged.")
+    ] = None,
+    resolution: Annotated[Axis, _axis("Size of the map: 64, or 64x48.")] = None,
+    block: Annotated[Axis, _axis("Side of a block.")] = None,
+    halo: Annotated[Axis, _axis("Positions around a block that its queries see.")] = None,
+    stride: Annotated[Axis, _axis("Distance between queries; divides the block.")] = None,
+    batch: Annotated[Axis, _axis("Batch size.")] = None,
+    heads: Annotated[Axis, _axis("Heads.")] = None,
+    dim: Annotated[Axis, _axis("Channels per head of queries and keys.")] = None,
+    dim_v: Annotated[Axis, _axis("Channels per head of values. Default: as --dim.")] = None,
+    dtype: Annotated[Axis, _axis("float32, float16, bfloat16, float64.")] = None,
+    direction: Annotated[
+        Axis, _axis("Attention: forward, forward_backward; models: inference, training.")
+    ] = None,
+    border: Annotated[
+        Axis, _axis("Weight of what lies outside the map: mask (none), zero (keys of zero).")
+    ] = None,
+    position: Annotated[Axis, _axis("Relative positions: none, sum, split.")] = None,
+    offset: Annotated[Axis, _axis("Offsets of relative positions: exact, compact.")] = None,
+    scale: Annotated[Axis, _axis("Factor of q.k. Default: dim ** -0.5.")] = None,
+    position_scale: Annotated[Axis, _axis("Factor of the relative logits.")] = None,
+    layout: Annotated[Axis, _axis("Memory layout: bhyxd (attention only), channels_last, nchw.")] = None,
+    model: Annotated[Axis, _axis("Models, by the names of `halobench list`.")] = None,
+    image_size: Annotated[Axis, _axis("Side of the images, in pixels.")] = None,
+    mode: Annotated[Axis, _axis("Models: eager, compiled.")] = None,
+    device: Annotated[Axis, _axis("cpu, cuda.")] = None,
+    threads: Annotated[Axis, _axis("Threads, on a CPU.")] = None,
+    allocator: Annotated[Axis, _axis("State of the C allocator: steady, pooled, fresh.")] = None,
+    workload: Annotated[str | None, typer.Option(help="Measure only attention, or only model.")] = None,
+    spec: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Spec file (TOML) in place of a preset.")
+    ] = None,
+    plan: Annotated[
+        bool, typer.Option("--plan", help="List the cases and what is left out, and measure nothing.")
+    ] = False,
+    out: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Folder to write to. Default: out/<time>-<preset>.")
+    ] = None,
+    resume: Annotated[Path | None, typer.Option(metavar="DIR", help="Continue an interrupted run.")] = None,
+    seconds: Annotated[float | None, typer.Option(help="Sampling time per case, in seconds.")] = None,
+    timeout: Annotated[float | None, typer.Option(help="Time limit per case, in seconds.")] = None,
+    replicates: Annotated[int | None, typer.Option(help="Processes per case, in interleaved rounds.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Seed of the inputs and of the order.")] = None,
+    autotune: Annotated[str | None, typer.Option(help="Kernel configurations: try, known, off.")] = None,
+    wait_policy: Annotated[
+        str | None, typer.Option(help="How threads wait for each other: bounded, passive, active, inherited.")
+    ] = None,
+    no_autotune: Annotated[bool, typer.Option("--no-autotune", help="The same as --autotune off.")] = False,
+) -> int:
+    """Plan, check, measure, store and report a sweep."""
+    given = {name: value for name, value in locals().items() if value is not None and value is not False}
+    from halobench.screens import sweep as screen
 
-
-def _load(spec: Spec) -> dict[str, str]:
-    """Import every implementation where all are asked for, else none yet; those left out, and why."""
-    every = any(ALL in table.implementation for table in (*spec.attention, *spec.model))
-    return plugins.load_all(GROUP) if every else {}
-
-
-def _costs(cases: list[Case], run: RunTable) -> dict[str, tuple[int, float]]:
-    """Cases and seconds of each implementation of attention, and of each model; the longest first."""
-    costs: dict[str, tuple[int, float]] = {}
-    for case in cases:
-        name = case.implementation if isinstance(case, AttentionCase) else case.model
-        count, seconds = costs.get(name, (0, 0.0))
-        own = run.replicates * min(run.timeout, estimate.of_case(case, run.seconds))
-        costs[name] = count + run.replicates, seconds + own
-    return dict(sorted(costs.items(), key=lambda entry: -entry[1][1]))
-
-
-def sweep(spec: Spec, folder: Path, command: list[str]) -> int:
-    """Measure all of it into a new folder."""
-    missing = _load(spec)
-    planned = plan(spec)
-    run_store = session.start(folder, planned.cases, spec, command)  # a bad folder is said first, and alone
-    _say_left_out(planned, missing)
-    return _finish(run_store, spec.run, folder)
-
-
-def resume(folder: Path, command: list[str]) -> int:
-    """Measure what is missing in a folder."""
-    run_store, settings = session.resume(folder, command)
-    return _finish(run_store, settings, folder)
-
-
-def _finish(run_store: Store, settings: RunTable, folder: Path) -> int:
-    session.measure(run_store, settings, console())
-    return show([folder], folder)
-
-
-def _say_left_out(planned: Plan, missing: Mapping[str, str]) -> None:
-    say_left_out(missing)
-    for reason, count in planned.left_out.items():
-        say_left_out({f"{count} combinations": reason})
+    axes = {name: given[name].split(",") for name in screen.AXES if name in given}
+    run: dict[str, Any] = {name: given[name] for name in screen.SETTINGS if name in given}
+    if no_autotune:
+        run["autotune"] = "off"
+    if resume is not None:
+        if others := [name for name in given if name != "resume"]:
+            raise UsageError(
+                f"--resume goes on with what the run was begun with; {others[0]} can not be given too"
+            )
+        return screen.resume(resume, sys.argv)
+    wanted, name = screen.wanted(preset, spec, workload, axes, run)
+    if plan:
+        return screen.show_plan(wanted)
+    folder = out or Path("out") / f"{time.strftime('%Y%m%d-%H%M%S')}-{name}"
+    return screen.sweep(wanted, folder, sys.argv)

@@ -109,12 +109,12 @@ def shifted(pixels: Tensor, most: int, generator: torch.Generator) -> Tensor:
 def digits(size: int) -> tuple[Images, Images]:
     """scikit-learn's, to train and to test with; UsageError where it is not installed."""
     try:
-        from halobench.training import digits as scikit_learn  # noqa: PLC0415  an extra, which may be missing
+        from halobench.training.digits import train_and_test  # noqa: PLC0415  an extra, which may be missing
     except ModuleNotFoundError as missing:
         if not str(missing.name).startswith("sklearn"):
             raise
         raise UsageError("train needs scikit-learn: pip install 'halobench[train]'") from None
-    return scikit_learn.train_and_test(size)
+    return train_and_test(size)
 
 
 def unsupported(run: Run, batch: int) -> str | None:

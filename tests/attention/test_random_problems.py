@@ -13,6 +13,10 @@ from halobench.attention.implementation import ATTENTIONS
 COMPILED = ("haloed_compiled", "flex_blocks")  # seconds a problem
 RIGHT = ("naive_global", "unfold_local", "haloed_blocked", "haloed_chunked", "sdpa_blocked")
 EXACT = ("float32", "float64")
+TOLD = {
+    "float32": 1e-2,
+    "float64": 1e-12,
+}  # of the size of its terms: a sum that is smaller has lost its digits
 # Under deterministic algorithms torch 2.14 compiles a backward pass that writes into an input of one element.
 SEVERAL = st.integers(2, 20)
 
@@ -90,6 +94,6 @@ def test_a_block_or_a_gradient_that_is_off_by_a_ten_thousandth_is_found(dtype, d
         if name == "out":
             block = data.draw(st.sampled_from(known.chosen))
             place = (slice(0, 1), slice(0, 1), *oracle.place(block, problem))
-        if known.exact[name][place].norm() > 1e-12 * known.sizes[name][place].norm():  # else it is zero
+        if known.exact[name][place].norm() > TOLD[dtype] * known.sizes[name][place].norm():
             results[name][place] *= 1 + 1e-4
             assert not check.judge(results, problem, given_, known).right, name

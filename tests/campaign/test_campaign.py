@@ -9,7 +9,6 @@ import time
 
 import pandas as pd
 import pytest
-from typer.testing import CliRunner
 
 from halobench import isolate
 from halobench.attention import autotune
@@ -17,10 +16,11 @@ from halobench.attention.implementation import ATTENTIONS, Attention, runs_anywh
 from halobench.attention.problem_sets import STANDARD
 from halobench.campaign import check_log, merge, runner, speed, steps, summary
 from halobench.campaign.check_log import Asked
-from halobench.campaign.runner import chosen, go_on, main, must_go, show_plan
+from halobench.campaign.runner import chosen, go_on, must_go, show_plan
 from halobench.campaign.steps import PARTS, Part
 from halobench.campaign.summary import entries
 from halobench.campaign.sweeps import OutOfTime, Setup, folders, sweep
+from halobench.commands import campaign
 from halobench.errors import UsageError
 from halobench.isolate import Ended
 from halobench.results.environment import environment
@@ -404,21 +404,18 @@ def test_the_plan_says_how_long_a_part_takes_and_what_came_of_it(setup, capsys):
 @pytest.mark.parametrize("name", ["attention", "models"])
 def test_a_sweep_is_planned_to_fit_into_a_call(name, tmp_path):
     on_a_gpu = Setup(tmp_path, "cuda", small=False)
-    assert 200 < PARTS[name].estimate(on_a_gpu) <= runner.duration("call", runner.CALL)
+    assert 200 < PARTS[name].estimate(on_a_gpu) <= runner.duration("call", "9m")
 
 
 def test_without_a_gpu_the_command_says_what_can_be_done(tmp_path, monkeypatch):
     monkeypatch.setattr(runner, "devices", lambda: ("cpu",))
-    app = runner.typer.Typer()
-    app.command()(main)
-    result = CliRunner().invoke(app, ["--out", str(tmp_path / "none")])
-    assert result.exit_code == 2
-    assert "this machine has no cuda" in " ".join(result.output.replace("│", " ").split())
+    with pytest.raises(UsageError, match="this machine has no cuda; --dry-run tries everything on the CPU"):
+        campaign.run(tmp_path / "none")
 
 
 @pytest.mark.slow
 def test_a_dry_run_does_every_part(tmp_path):
-    command = [sys.executable, "-m", "halobench.campaign", "--dry-run", "--out", str(tmp_path)]
+    command = [sys.executable, "-m", "halobench", "campaign", "--dry-run", "--out", str(tmp_path)]
     one_thread = os.environ | {"OMP_NUM_THREADS": "1"}
     done = subprocess.run(command, env=one_thread, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
@@ -473,10 +470,6 @@ def test_the_budget_is_that_of_all_calls(tmp_path, monkeypatch):
 
     monkeypatch.setattr(runner, "go_on", go_on)
     monkeypatch.setattr(isolate, "preload", lambda modules: None)
-    app = runner.typer.Typer()
-    app.command()(main)
     for budget in ("12m", "60m"):
-        assert (
-            CliRunner().invoke(app, ["--dry-run", "--out", str(tmp_path), "--budget", budget]).exit_code == 0
-        )
+        assert campaign.run(tmp_path, dry_run=True, budget=budget) == 0
     assert asked == [20, 540]

@@ -3,10 +3,10 @@ from types import SimpleNamespace
 import pytest
 from packaging.requirements import Requirement
 
-from halobench.commands import doctor
 from halobench.device.fake import FakeClock
 from halobench.doctor import checks, examine, gpu_checks
 from halobench.doctor.checks import Finding
+from halobench.screens import doctor
 
 TORCH = [Requirement("torch>=2.11,<2.16")]
 GIB = 2**30

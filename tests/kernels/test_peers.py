@@ -88,7 +88,7 @@ def test_without_a_compiler_nothing_is_compiled_on_a_cpu(name, monkeypatch):
 
 
 def test_loading_the_plugins_imports_nothing_slow():
-    load = "from halobench import attention, plugins; plugins.load_all(attention.GROUP)"
+    load = "from halobench.attention.implementation import ATTENTIONS; list(ATTENTIONS)"
     code = f"import sys; {load}; print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
     slow = {"timm", "natten", "torch.nn.attention.flex_attention", "torch._inductor"}
@@ -148,7 +148,7 @@ def test_the_mask_of_flex_blocks_is_what_torch_would_make(problem):
 
 def test_every_problem_is_compiled_for_itself(monkeypatch):
     """torch gives up on a function after eight."""
-    compiling = import_module("halobench_kernels._compiling")
+    compiling = import_module("halobench_kernels._compile")
     monkeypatch.setattr(torch, "compile", partial(torch.compile, backend="eager"))
     for size in range(1, 11):
         problem = Problem(height=size, width=1, block=1, halo=0)
@@ -163,4 +163,4 @@ def area(x, problem):
 def test_timm_without_position_adds_nothing_to_its_logits():
     """A zero would be a pass over all of them for our wrapper's sake."""
     logits = torch.ones(2)
-    assert logits + import_module("halobench_kernels._peers").no_position(None) is logits
+    assert logits + import_module("halobench_kernels._adapters").no_position(None) is logits

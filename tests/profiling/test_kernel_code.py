@@ -10,8 +10,8 @@ import pytest
 
 from halobench.attention.implementation import ATTENTIONS
 from halobench.attention.problem_sets import FAMILY, STANDARD
-from halobench.commands import inspect
 from halobench.profiling import kernel_code
+from halobench.screens import inspect
 
 FINGERPRINT = pd.read_csv(Path(__file__).parents[1] / "golden" / "kernels_sm_90.csv")
 PINNED = "3.8.0"  # of Triton: another compiler, other code
@@ -37,9 +37,10 @@ def compiled():
         pytest.skip(f"the fingerprint is of Triton {PINNED}, not {needed}")
     code = f"""
 import json
-from halobench import inspection, standard
-chosen = {{title: standard.problems("all")[title] for title in {TRIED}}}
-for row in inspection.rows("triton_fused", chosen, "sm_90"):
+from halobench.attention import problem_sets
+from halobench.profiling import kernel_code
+chosen = {{title: problem_sets.problems("all")[title] for title in {TRIED}}}
+for row in kernel_code.rows("triton_fused", chosen, "sm_90"):
     print(json.dumps(row))
 """
     command, compiling = [sys.executable, "-c", code], kernel_code.compiling()

@@ -8,12 +8,12 @@ import pytest
 from cases import attention_record, frame_of, model_record
 
 from halobench.cli import main
-from halobench.commands import sweep
 from halobench.report import output
 from halobench.report.contract import REPORTS
 from halobench.report.html.columns import data
 from halobench.report.html.page import page
 from halobench.results.metrics import with_metrics
+from halobench.screens import sweep
 from halobench.sweep.command_line import command
 from halobench.sweep.plan import plan
 from halobench.sweep.spec import RunTable

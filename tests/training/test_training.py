@@ -9,10 +9,10 @@ import pytest
 import torch
 
 from halobench.attention import HaloAttention
-from halobench.commands import train
-from halobench.errors import UsageError
+from halobench.errors import UnknownName, UsageError
 from halobench.models.halonet import HaloNet
 from halobench.results.published import published
+from halobench.screens import train
 from halobench.training import analysis, digits, experiment, recipe, trainer
 from halobench.training.experiment import SMALL
 from halobench.training.trainer import Learner, Run
@@ -144,8 +144,8 @@ def test_recipes_have_a_source_and_say_what_it_does_not_give():
 @pytest.mark.parametrize(
     ("name", "error", "words"),
     [
-        ("ablation", ValueError, "does not give batch, warmup_epochs, divisor, momentum, label_smoothing"),
-        ("cifar", KeyError, "no recipe 'cifar'; there are: digits, imagenet"),
+        ("ablation", UsageError, "does not give batch, warmup_epochs, divisor, momentum, label_smoothing"),
+        ("cifar", UnknownName, "no recipe 'cifar'; there are: digits, imagenet"),
     ],
 )
 def test_a_recipe_that_can_not_be_run(name, error, words):

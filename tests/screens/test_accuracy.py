@@ -13,9 +13,9 @@ from safetensors.torch import save_file
 from timm.data.config import resolve_data_config
 from timm.data.transforms_factory import create_transform
 
-from halobench.commands import accuracy as accuracy_table_accuracy
 from halobench.errors import UsageError
 from halobench.models import evaluation, evaluation_log, zoo
+from halobench.screens import accuracy
 
 # Label, prediction, rank. Of a red image the logits of class 0 come first, by its weight, then of 3 and 4 by
 # their bias, of 2 and 1, of 5 by its bias; of a green one 1 3 4 2 0 5, of a blue one 2 3 4 1 0 5.
@@ -59,7 +59,7 @@ def show(capsys):
     usual |= {"dtype": "float32", "device": "cpu", "workers": 0, "out": None}
 
     def call(model=NAME, data="data", **options):
-        assert accuracy_table_accuracy.show(model, Path(data), **usual | options) == 0
+        assert accuracy.show(model, Path(data), **usual | options) == 0
         return capsys.readouterr().out
 
     return call
@@ -123,14 +123,14 @@ def test_a_figure_that_nobody_read_in_its_source_says_so(network, show):
 
 
 def test_how_far_it_is_is_said_now_and_then(network, show, monkeypatch):
-    monkeypatch.setattr(accuracy_table_accuracy, "TOLD", 2)
+    monkeypatch.setattr(accuracy, "TOLD", 2)
     lines = [line for line in show(batch=1).splitlines() if line.endswith("batches evaluated")]
     assert lines == ["[5/10] batches evaluated", "[10/10] batches evaluated"]
 
 
 def test_on_a_terminal_there_is_a_bar(network, show, monkeypatch):
     screen = Console(force_terminal=True, file=io.StringIO())
-    monkeypatch.setattr(accuracy_table_accuracy, "console", lambda: screen)
+    monkeypatch.setattr(accuracy, "console", lambda: screen)
     show()
     assert "evaluating" in screen.file.getvalue()
     assert "batches evaluated" not in screen.file.getvalue()

@@ -5,8 +5,8 @@ import torch
 
 from halobench.attention import problem_sets, random_problems
 from halobench.attention.implementation import ATTENTIONS, Attention, runs_anywhere
-from halobench.commands import check
 from halobench.errors import UnknownName, UsageError
+from halobench.screens import check
 
 FEW = ("no position, no mask needed", "float64")
 

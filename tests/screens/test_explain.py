@@ -7,13 +7,13 @@ from cases import model_record
 
 from halobench import isolate
 from halobench.case import parse
-from halobench.commands import explain
 from halobench.errors import UnknownName, UsageError
 from halobench.isolate import Ended
 from halobench.profiling import breakdown
 from halobench.profiling import figure as parts_figure
 from halobench.profiling.modules import Part
 from halobench.results.record import Work
+from halobench.screens import explain
 from halobench.sweep.executors import process
 
 ATTENTION = "haloed_blocked/forward/1x1x8x8d8/b4h1/mask/none/float32/cpu1"

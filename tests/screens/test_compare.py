@@ -5,9 +5,9 @@ import pandas as pd
 import pytest
 from cases import attention_record
 
-from halobench.commands import compare
 from halobench.errors import UsageError
 from halobench.results.store import Store
+from halobench.screens import compare
 
 SAMPLES = (1.0, 1.01, 0.99, 1.02, 0.98, 1.0) * 3
 NAMES = ("haloed_blocked", "sdpa_blocked", "naive_global")
