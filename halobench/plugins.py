@@ -52,11 +52,11 @@ class LeftOutError(UsageError, ValueError):
     """A plug-in that was asked for can not be imported; the message names it and says why."""
 
 
-def load_all(group: str) -> dict[str, str]:
-    """Import every plug-in of the group; return the names of those left out, and why."""
+def load_all(group: str, besides: Container[str] = ()) -> dict[str, str]:
+    """Import every plug-in of the group but those `besides`; return the names of those left out, and why."""
     left_out = {}
     for plugin in _plugins(group):
-        if reason := _load(plugin):
+        if plugin.name not in besides and (reason := _load(plugin)):
             left_out[plugin.name] = reason
     return left_out
 

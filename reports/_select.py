@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import pandas as pd
 
 from halobench.report.words import BLOCK_HALO, MAP, block_halo_name, map_name, said
-from halobench.results.metrics import problem_columns
+from halobench.results.derived import problem_columns
 
 PANELS = ("direction", "border")  # each value has a panel of its own
 

@@ -14,7 +14,7 @@ from ._select import measured
 COST = Cost("useful operations of an image [GFLOP], a multiply-add is 2", "needs less")
 
 
-@report("accuracy_over_flops")
+@report("accuracy_over_flops", section="models", order=40)
 def accuracy_over_flops(frame: pd.DataFrame) -> Figure | str:
     """Published accuracy over the useful operations of an image."""
     rows = measured(frame, "model").dropna(subset="flop")

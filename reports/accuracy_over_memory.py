@@ -13,7 +13,7 @@ COST = Cost("peak memory over images in the batch [MiB]", "needs less")
 TITLE = "Published accuracy over the peak memory of inference, beyond weights and images, by image"
 
 
-@report("accuracy_over_memory")
+@report("accuracy_over_memory", section="models", order=60)
 def accuracy_over_memory(frame: pd.DataFrame) -> Figure | str:
     """Published accuracy over the measured peak memory of an image."""
     return over_cost(frame, COST, _mebibytes, TITLE)

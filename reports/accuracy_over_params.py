@@ -18,7 +18,7 @@ TITLE = "Accuracy over parameters"
 LINE = 45  # letters that fit along the axis
 
 
-@report("accuracy_over_params")
+@report("accuracy_over_params", section="models", order=30)
 def accuracy_over_params(frame: pd.DataFrame) -> Figure | str:
     """Published accuracy over parameters.
 

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 
 from halobench.report import report
 from halobench.report.words import BLOCK_HALO, MAP, Row, block_halo_name, map_name
-from halobench.results.metrics import problem_columns
+from halobench.results.derived import problem_columns
 
 from ._axes import FLOP, WIDTH, categories, finish, outer
 from ._select import block_halo_names, in_common, map_names, measured, sweep
@@ -19,7 +19,7 @@ useful: pairs of a query and a key that lie in its window and in the map
 executed: all pairs that are computed"""
 
 
-@report("flops")
+@report("flops", section="attention", order=60)
 def flops(frame: pd.DataFrame) -> Figure | str:
     """Useful and executed floating point operations."""
     rows = measured(frame, "attention").dropna(subset="flop_executed")

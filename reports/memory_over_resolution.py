@@ -8,7 +8,7 @@ from halobench.report import report
 from ._axes import MEMORY, over_resolution
 
 
-@report("memory_over_resolution")
+@report("memory_over_resolution", section="attention", order=50)
 def memory_over_resolution(frame: pd.DataFrame) -> Figure | str:
     """Peak memory over the size of the map."""
     return over_resolution(

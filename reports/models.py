@@ -18,7 +18,7 @@ SHOWN = (*WORDS, "image_size", "batch")
 SECOND_HAND, MORE = "†", "‡"
 
 
-@report("models")
+@report("models", section="models", order=10)
 def models(frame: pd.DataFrame) -> str:
     """Measured models."""
     rows = measured(frame, "model")

@@ -18,7 +18,7 @@ HEIGHT = 0.26  # inches, of a line
 TITLE = "Images a second, median and 95 % interval, more is better"
 
 
-@report("models_throughput")
+@report("models_throughput", section="models", order=20)
 def models_throughput(frame: pd.DataFrame) -> Figure | str:
     """Images a second of models, over image size and over batch."""
     rows = measured_models(frame)

@@ -9,7 +9,7 @@ from halobench.results.record import BAD
 HEADER = ("status", "reason", "of", "for example", "cases")
 
 
-@report("not_measured")
+@report("not_measured", section="measurement", order=30)
 def not_measured(frame: pd.DataFrame) -> str:
     """What was not measured, and why."""
     rest = frame[frame["status"] != "ok"]

@@ -10,7 +10,7 @@ from halobench.results.published import published
 HEADER = ("network", "model", "printed", "counted", "difference", "of the printed")
 
 
-@report("paper_parameters")
+@report("paper_parameters", section="published", order=10)
 def paper_parameters(frame: pd.DataFrame) -> str:
     """Parameters of the paper's networks, printed and counted."""
     counted = frame.dropna(subset="params").drop_duplicates("model")[["model", "params"]]

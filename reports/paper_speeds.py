@@ -20,7 +20,7 @@ INTRODUCTION = (
 NOTES = {5: " The paper does not say that this is training; its differences match its hours of training."}
 
 
-@report("paper_speeds")
+@report("paper_speeds", section="published", order=20)
 def paper_speeds(frame: pd.DataFrame) -> str:
     """Relative speeds of the paper's tables 4 to 6, beside those measured."""
     sections = list(_sections(measured_models(frame)))

@@ -12,7 +12,7 @@ from ._select import asked, measured
 HEADER = ("implementation", "problem", "layout", "time", "of it our copies", "share")
 
 
-@report("peers")
+@report("peers", section="measurement", order=10)
 def peers(frame: pd.DataFrame) -> str:
     """How much of the time of others' code is spent on our copies."""
     rows = measured(frame, "attention").dropna(subset="adapt_s")

@@ -10,7 +10,7 @@ from halobench.results.published import published
 HEADER = ("family", "model", "source", "read there", "image [px]", "parameters", "top-1")
 
 
-@report("published_sources")
+@report("published_sources", section="sources", order=10)
 def published_sources(frame: pd.DataFrame) -> str:
     """Published accuracies and their sources."""
     lines = [

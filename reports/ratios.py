@@ -28,7 +28,7 @@ CELL = (0.48, 0.22)  # inches, in which text of 7 points is legible
 LETTER = 0.062  # inches, of a problem's name
 
 
-@report("ratios")
+@report("ratios", section="attention", order=20)
 def ratios(frame: pd.DataFrame) -> Figure | str:
     """Time of attention over the fastest, on every problem."""
     if measured(frame, "attention").empty:

@@ -12,7 +12,7 @@ from halobench import units
 from halobench.report import colour, ordered, report
 from halobench.report.style import AS_IS
 from halobench.report.words import Row, said
-from halobench.results.metrics import problem_columns
+from halobench.results.derived import problem_columns
 
 from ._axes import WIDTH, plain_numbers
 from ._select import asked
@@ -26,7 +26,7 @@ PASSES = {"forward_backward": 3, "training": 3}  # that are counted as work, for
 Panels = np.ndarray[Any, np.dtype[np.object_]]  # of Axes: line, column
 
 
-@report("samples")
+@report("samples", section="attention", order=70)
 def samples(frame: pd.DataFrame) -> Figure | str:
     """Every sample of the largest problem, and the order they were taken in."""
     known = frame[frame["samples_s"].notna()]

@@ -7,7 +7,7 @@ from halobench import units
 from halobench.report import ordered, report
 from halobench.report.markdown import bold, plain, table
 from halobench.report.words import Row, map_name, place_name
-from halobench.results.metrics import BASELINE, problem_columns
+from halobench.results.derived import BASELINE, problem_columns
 
 from ._select import changing, measured
 
@@ -16,7 +16,7 @@ NUMBERS = ("block", "halo", "batch")
 ELSEWHERE = ("height", "width", "device", "threads", *WORDS, *NUMBERS)
 
 
-@report("speedup")
+@report("speedup", section="attention", order=10)
 def speedup(frame: pd.DataFrame) -> str:
     """Speed-up of attention over the dense baseline."""
     if measured(frame, "attention").empty:

@@ -10,7 +10,7 @@ from ._axes import TIME, categories, finish, panels
 from ._select import block_halo_names, in_common, measured, sweep
 
 
-@report("time_over_block_halo")
+@report("time_over_block_halo", section="attention", order=40)
 def time_over_block_halo(frame: pd.DataFrame) -> Figure | str:
     """Time over block and halo, small windows first."""
     rows = sweep(measured(frame, "attention"), BLOCK_HALO)

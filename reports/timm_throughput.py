@@ -28,7 +28,7 @@ GPU = "RTX"  # in the names of those that are
 Look = Mapping[str, Any]  # of a marker
 
 
-@report("timm_throughput")
+@report("timm_throughput", section="published", order=30)
 def timm_throughput(frame: pd.DataFrame) -> Figure | str:
     """Speeds of timm's networks over ResNet-50's, published and measured."""
     table = _relative(published.timm_throughput())

@@ -21,7 +21,7 @@ EXPLAINED = (
 )
 
 
-@report("usage")
+@report("usage", section="measurement", order=20)
 def usage(frame: pd.DataFrame) -> str:
     """What the time is made of, where the system or other processes had a share in it."""
     rows = pd.concat([measured(frame, workload) for workload in ("attention", "model")])

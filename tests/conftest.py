@@ -1,13 +1,12 @@
-"""Load the plug-ins, let peers warn, and make memory that nobody wrote to visible."""
+"""Let peers warn, and make memory that nobody wrote to visible."""
 
 import os
+from contextlib import ExitStack
 
 import pytest
 import torch
 
-from halobench import plugins
-from halobench.attention.implementation import GROUP
-from halobench.report import contract
+from halobench.registry import Registry
 
 NATTEN = (  # it warns of how it calls torch, once a process
     "ignore:return_lse is deprecated:FutureWarning",
@@ -18,8 +17,12 @@ os.environ.setdefault(
     "CUBLAS_WORKSPACE_CONFIG", ":4096:8"
 )  # or cuBLAS is not deterministic, and torch says so
 
-plugins.load_all(GROUP)
-plugins.load_all(contract.GROUP)
+
+@pytest.fixture
+def registered():
+    """Register an entry for the length of a test: `registered(registry, name, entry)`."""
+    with ExitStack() as stack:
+        yield lambda *entry: stack.enter_context(Registry.temporarily(*entry))
 
 
 @pytest.fixture(autouse=True)

@@ -347,11 +347,11 @@ def test_runs_of_different_machines_are_not_joined(halobench, tmp_path):
     assert not (tmp_path / "both").exists()
 
 
-def test_a_report_that_breaks_leaves_the_others_and_says_so(halobench, stored, monkeypatch):
+def test_a_report_that_breaks_leaves_the_others_and_says_so(halobench, stored, registered):
     def broken(frame):
         return frame["colour"]
 
-    monkeypatch.setitem(contract.REPORTS._entries, "broken", broken)
+    registered(contract.REPORTS, "broken", contract.Report("broken", broken, "measurement", 0))
     folder = stored(attention_record())
     code, _, err = halobench(f"report {folder}")
     assert (code, "KeyError: 'colour'" in err) == (0, True)

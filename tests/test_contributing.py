@@ -17,7 +17,7 @@ def tile_loop():
     example = re.search(r"```python\n(.*?@attention.*?)```", TEXT, re.DOTALL).group(1)
     exec(compile(example, "tile_loop.py", "exec"), {"__name__": "tile_loop"})
     yield ATTENTIONS["tile_loop"]
-    del ATTENTIONS._entries["tile_loop"]
+    ATTENTIONS.remove("tile_loop")
 
 
 def test_the_example_is_right_wherever_it_says_that_it_runs(tile_loop):

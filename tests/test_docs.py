@@ -6,7 +6,7 @@ import pytest
 from halobench.attention.implementation import ATTENTIONS
 from halobench.cli import app
 from halobench.report.contract import REPORTS
-from halobench.results.metrics import METRICS
+from halobench.results.derived import METRICS
 from halobench.sweep.spec import presets
 
 ROOT = Path(__file__).parent.parent

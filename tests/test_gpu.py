@@ -58,8 +58,8 @@ def test_a_child_of_the_server_measures_on_the_device():
     assert process.measure(case(), SETTINGS, timeout=60).status == "ok"
 
 
-def test_an_allocation_that_no_device_has_room_for_is_said_to_be_one(monkeypatch):
-    monkeypatch.setitem(ATTENTIONS._entries, "huge", Attention("huge", huge))
+def test_an_allocation_that_no_device_has_room_for_is_said_to_be_one(registered):
+    registered(ATTENTIONS, "huge", Attention("huge", huge))
     assert measure(case("huge"), SETTINGS).status == "oom"
 
 

@@ -17,7 +17,7 @@ pytestmark = pytest.mark.slow
 HEAD = """
 import os, subprocess, sys, threading, time, torch
 from halobench.attention import attention
-from halobench.attention.implementation import find
+from halobench.attention.implementation import ATTENTIONS
 """
 BAD = {
     "wrong": "return v.clone()",
@@ -77,7 +77,7 @@ def plugins(tmp_path_factory):
     (folder / "badly_behaved" / "__init__.py").touch()
     for name, body in BAD.items():
         option = ", unsupported=lambda *asked: 'needs a GPU'" if name == "elsewhere" else ""
-        lines = "right = find('naive_global').attend\n" + textwrap.dedent(body)
+        lines = "right = ATTENTIONS['naive_global'].attend\n" + textwrap.dedent(body)
         function = f"def {name}(q, k, v, position, problem):\n" + textwrap.indent(lines, "    ")
         file = folder / "badly_behaved" / f"{name}.py"
         file.write_text(f"{HEAD}\n{AT_IMPORT.get(name, '')}\n@attention({name!r}{option})\n{function}")

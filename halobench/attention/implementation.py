@@ -7,10 +7,8 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from halobench import plugins
 from halobench.attention.build import Build
 from halobench.attention.problem import Problem
-from halobench.errors import UnknownName
 from halobench.registry import Registry
 
 GROUP = "halobench.kernels"  # entry points of this group are implementations
@@ -52,7 +50,7 @@ class Attention:
     module: str = ""  # whose import registers it
 
 
-ATTENTIONS: Registry[Attention] = Registry("attention implementation")
+ATTENTIONS: Registry[Attention] = Registry("attention implementation", GROUP)
 
 
 def attention(  # noqa: PLR0913  one keyword a field of the contract
@@ -77,32 +75,15 @@ def attention(  # noqa: PLR0913  one keyword a field of the contract
     return register
 
 
-def find(name: str) -> Attention:
-    """The implementation of this name, importing its plug-in and no other.
-
-    Raises:
-        KeyError: there is none; the message lists the known names.
-        LeftOutError: its plug-in can not be imported; the message says why.
-    """
-    if name not in ATTENTIONS:
-        plugins.load_one(GROUP, name)
-    if name not in ATTENTIONS:
-        plugins.load_until(GROUP, name, ATTENTIONS)
-    if name not in ATTENTIONS:
-        known = dict.fromkeys([*ATTENTIONS, *plugins.names(GROUP)])
-        raise UnknownName(f"no {ATTENTIONS.kind} {name!r}; there are: {', '.join(known)}")
-    return ATTENTIONS[name]
-
-
 def load(implementation: str) -> None:
     """Import what a call by this name needs, as a compiler that traces a call cannot.
 
     Raises:
-        KeyError: an unknown name; the message lists the known.
+        UnknownName: the message lists the names that there are.
         LeftOutError: its plug-in can not be imported.
     """
     for name in (*AUTO.values(), AUTO_ELSEWHERE) if implementation == "auto" else (implementation,):
-        find(name)
+        _ = ATTENTIONS[name]
 
 
 def resolved(implementation: str, device: str) -> str:

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from halobench import files, isolate
 from halobench.attention import check, oracle
-from halobench.attention.implementation import find
+from halobench.attention.implementation import ATTENTIONS
 from halobench.attention.problem import Problem
 from halobench.attention.problem_sets import PROBLEMS, SETS
 from halobench.device import ptxas
@@ -108,7 +108,7 @@ def verdict(asked: Asked, device: str) -> Line:
     """Whatever happens, a line."""
     problem = replace(KNOWN[asked.problem], dtype=asked.dtype)
     line = partial(Line, **asked._asdict())
-    if reason := find(asked.implementation).unsupported(problem, device, "forward"):
+    if reason := ATTENTIONS[asked.implementation].unsupported(problem, device, "forward"):
         return line(status="unsupported", reason=reason)
     try:
         return _examined(asked, problem, device)
@@ -118,6 +118,6 @@ def verdict(asked: Asked, device: str) -> Line:
 
 def _examined(asked: Asked, problem: Problem, device: str) -> Line:
     given = oracle.inputs(problem, device=device)
-    found = check.examine(find(asked.implementation), problem, given, check.truth(problem, given))
+    found = check.examine(ATTENTIONS[asked.implementation], problem, given, check.truth(problem, given))
     status, reason = ("right", "") if found.right else ("wrong", str(found))
     return Line(**asked._asdict(), status=status, reason=reason, errors=found.errors, bounds=found.bounds)

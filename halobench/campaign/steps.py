@@ -14,8 +14,8 @@ from typing import Any
 
 import pandas as pd
 
-from halobench import isolate, plugins
-from halobench.attention.implementation import ATTENTIONS, GROUP
+from halobench import isolate
+from halobench.attention.implementation import ATTENTIONS
 from halobench.attention.problem_sets import PROBLEMS, SETS, STANDARD
 from halobench.campaign import check_log, summary
 from halobench.campaign import speed as campaign_speed
@@ -28,7 +28,7 @@ from halobench.errors import UsageError
 from halobench.isolate import Ended
 from halobench.measure.stopping import Stop
 from halobench.measure.workload import Settings
-from halobench.report import contract, output
+from halobench.report import output
 from halobench.results.environment import environment
 from halobench.sweep import estimate
 from halobench.sweep.command_line import repeating
@@ -92,7 +92,6 @@ def check(setup: Setup) -> str:
 
 def check_peers(setup: Setup) -> str:
     """All others likewise; those that compile last."""
-    plugins.load_all(GROUP)
     names = sorted(set(ATTENTIONS) - {OURS}, key=lambda name: name in estimate.COMPILED)
     names = ["naive_global"] if setup.small else names
     titles = SMALL_TITLES if setup.small else tuple(PROBLEMS)
@@ -102,7 +101,6 @@ def check_peers(setup: Setup) -> str:
 
 
 def _told(setup: Setup, name: str, asked: list[Asked]) -> str:
-    plugins.load_all(GROUP)
     file = setup.out / name
     check_log.tell_all(dict.fromkeys(asked), setup.device, file, _processes(setup))
     return counts(pd.Series([line.status for line in check_log.read(file)]))
@@ -133,7 +131,6 @@ def _with_bundled(asked: Asked, device: str) -> Line:
 
 def speed(setup: Setup) -> str:
     """A problem after the other, each in a process of its own; what is there already is not done again."""
-    plugins.load_all(GROUP)
     file = setup.out / summary.SPEED
     known = {found["problem"] for found in campaign_speed.read(file)}
     problems = {"small": campaign_speed.small(STANDARD[TUNED[0]])} if setup.small else STANDARD
@@ -153,7 +150,6 @@ def clocks(setup: Setup) -> str:
     """How a flush and the time since the last work change what a clock says."""
     if setup.device != "cuda":
         return "not run: a CPU has one clock"
-    plugins.load_all(GROUP)
     done = isolate.apart(partial(campaign_speed.clocks, STANDARD[TUNED[0]], LAYOUT), CLOCK_S)
     if isinstance(done, Ended):
         raise RuntimeError(f"{done.status}: {done.reason}")
@@ -163,7 +159,6 @@ def clocks(setup: Setup) -> str:
 
 def tune(setup: Setup) -> str:
     """A problem's kernels in a process of its own; all trials are kept in `cache/tuned`."""
-    plugins.load_all(GROUP)
     told, right = [], 0
     for title in TUNED:
         problem = STANDARD[title]
@@ -195,7 +190,6 @@ def measure_ceilings(setup: Setup) -> str:
 
 
 def reports(setup: Setup) -> str:
-    plugins.load_all(contract.GROUP)
     told = []
     for name, folder in runs(setup.out).items():
         try:

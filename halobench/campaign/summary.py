@@ -13,8 +13,8 @@ from halobench import units
 from halobench.campaign import check_log, speed
 from halobench.campaign.speed import OURS, Found
 from halobench.report import summary
+from halobench.results.derived import over
 from halobench.results.frame import read_runs
-from halobench.results.metrics import over
 from halobench.stats.ratios import Ratio, paired
 
 JSON, FILE = "campaign.json", "summary.md"

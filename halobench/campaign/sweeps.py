@@ -7,8 +7,6 @@ from pathlib import Path
 
 import pandas as pd
 
-from halobench import plugins
-from halobench.attention.implementation import GROUP
 from halobench.console import console
 from halobench.errors import UsageError
 from halobench.results.store import NAME, Store
@@ -46,7 +44,6 @@ class Setup:
 
 def sweep(setup: Setup, *, name: str) -> str:
     """Begin, or go on; what was begun on another machine is left as it is, and begun again beside it."""
-    plugins.load_all(GROUP)
     run_store, settings = _opened(setup, name)
     try:
         session.measure(run_store, settings, console())
@@ -57,7 +54,6 @@ def sweep(setup: Setup, *, name: str) -> str:
 
 def sweep_seconds(setup: Setup, *, name: str) -> float:
     """A guess, also where there is no GPU."""
-    plugins.load_all(GROUP)
     wanted = asked(setup, name)
     cases = [replace(case, device=setup.device) for case in plan(wanted).cases]
     return estimate.seconds(cases, wanted.run.seconds)

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from halobench.attention import check, oracle
 from halobench.attention.check import Truth, Verdict
-from halobench.attention.implementation import Attention, find
+from halobench.attention.implementation import ATTENTIONS, Attention
 from halobench.attention.oracle import Inputs
 from halobench.attention.problem import Problem
 from halobench.case import AttentionCase
@@ -22,17 +22,17 @@ BLOCKS = 3  # along an axis of a map on which gradients are judged where the who
 
 
 def unsupported(case: AttentionCase) -> str | None:
-    return find(case.implementation).unsupported(case.problem, case.device, case.direction)
+    return ATTENTIONS[case.implementation].unsupported(case.problem, case.device, case.direction)
 
 
 def work(case: AttentionCase) -> Work:
     problem, direction = case.problem, case.direction
-    slots = find(case.implementation).slots(problem)
+    slots = ATTENTIONS[case.implementation].slots(problem)
     return Work(problem.flop(direction), problem.flop(direction, slots), problem.min_bytes(direction))
 
 
 def prepare(case: AttentionCase, settings: Settings) -> Ready:
-    entry, problem = find(case.implementation), case.problem
+    entry, problem = ATTENTIONS[case.implementation], case.problem
     ring = _ring(case, settings)
     live = ring[0][0].clone()
     backward = case.direction == "forward_backward"
@@ -131,7 +131,7 @@ def _worse(one: Judged, other: Judged) -> Judged:
 
 def _adapting(case: AttentionCase, given: Inputs) -> Call | None:
     """What the wrapper of others' code does to the inputs, and to their gradients."""
-    adapt = find(case.implementation).adapt
+    adapt = ATTENTIONS[case.implementation].adapt
     if adapt is None:
         return None
     backward = case.direction == "forward_backward"

@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from halobench.attention import check
-from halobench.attention.implementation import find
+from halobench.attention.implementation import ATTENTIONS
 from halobench.case import ModelCase
 from halobench.device import toolchain
 from halobench.measure.workload import Judged, Ready, Settings, first_call, shared
@@ -32,7 +32,7 @@ def unsupported(case: ModelCase) -> str | None:
         reason = reason or toolchain.missing(case.device)
     if reason or case.implementation in AS_IT_IS:
         return reason
-    entry, direction = find(case.implementation), DIRECTIONS[case.direction]
+    entry, direction = ATTENTIONS[case.implementation], DIRECTIONS[case.direction]
     asked = (replace(problem, dtype=case.dtype) for problem in flop_count.counted(*what).problems)
     reasons = (entry.unsupported(problem, case.device, direction) for problem in asked)
     return next(filter(None, reasons), None)

@@ -16,8 +16,7 @@ from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import FlopCounterMode, flop_registry
 
-from halobench.attention.implementation import find as find_attention
-from halobench.attention.implementation import resolved
+from halobench.attention.implementation import ATTENTIONS, resolved
 from halobench.attention.layer import HaloAttention
 from halobench.attention.problem import Problem
 from halobench.models import swap
@@ -61,7 +60,7 @@ def work(  # noqa: PLR0913  what a model case says
     found = counted(name, implementation, image_size, batch)
     executed = found.by_torch
     if implementation not in ("", AS_PUBLISHED):
-        slots = find_attention(resolved(implementation, device)).slots
+        slots = ATTENTIONS[resolved(implementation, device)].slots
         executed += sum(problem.flop(slots=slots(problem)) for problem in found.problems)
         executed -= found.by_torch_within
     return Work(found.flop * PASSES[direction], executed * PASSES[direction], params=found.params)

@@ -7,7 +7,7 @@ from functools import partial
 import timm
 from torch import nn
 
-from halobench.attention.implementation import find as find_implementation
+from halobench.attention.implementation import load
 from halobench.errors import UnknownName
 from halobench.models.halonet import CONFIGURATIONS, HaloNet
 from halobench.models.swap import AS_PUBLISHED, use
@@ -61,7 +61,7 @@ class Model:
         if implementation in ("", AS_PUBLISHED) and not published:
             return f"{self.name} needs an implementation of its attention: one of `halobench list`, or auto"
         if implementation not in ("auto", AS_PUBLISHED):
-            find_implementation(implementation)
+            load(implementation)
         return None
 
 

@@ -16,9 +16,8 @@ from math import prod
 from pathlib import Path
 from typing import Any
 
-from halobench import plugins
 from halobench.attention.build import Build
-from halobench.attention.implementation import GROUP, find
+from halobench.attention.implementation import ATTENTIONS
 from halobench.attention.problem import Problem
 from halobench.device import ptxas
 from halobench.profiling.undefined_registers import undefined
@@ -50,7 +49,7 @@ Row = dict[str, Any]
 def rows(name: str, problems: dict[str, Problem], target: str) -> Iterator[Row]:
     """Of every kernel of an implementation on every problem; a kernel that does not compile says why."""
     for title, problem in problems.items():
-        for build in find(name).kernels(problem, target):
+        for build in ATTENTIONS[name].kernels(problem, target):
             row = {"kernel": build.kernel, "target": target, "problem": title}
             try:
                 yield row | measure(build, target)
@@ -194,6 +193,5 @@ def compiling() -> dict[str, str]:
 if __name__ == "__main__":
     from halobench.attention.problem_sets import problems
 
-    plugins.load_one(GROUP, sys.argv[1])
     for row in rows(sys.argv[1], problems(sys.argv[2]), sys.argv[3]):
         print(json.dumps(row), flush=True)

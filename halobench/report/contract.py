@@ -1,6 +1,8 @@
 """The contract of a report: a function from the frame of cases to Markdown or a figure."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal, get_args
 
 import pandas as pd
 from matplotlib.figure import Figure
@@ -8,21 +10,48 @@ from matplotlib.figure import Figure
 from halobench.registry import Registry
 
 GROUP = "halobench.reports"  # entry points of this group are reports
+
 Render = Callable[[pd.DataFrame], str | Figure]
-REPORTS: Registry[Render] = Registry("report")
+Section = Literal["attention", "models", "published", "measurement", "sources"]  # as they follow on the page
 
 
-def report(name: str) -> Callable[[Render], Render]:
-    """Register a function from the frame with metrics to what a reader sees; its docstring is the title."""
+@dataclass(frozen=True)
+class Report:
+    """What a reader sees of a frame with its metrics, and its place on the page."""
+
+    name: str
+    render: Render
+    section: Section
+    order: int
+
+    def __call__(self, frame: pd.DataFrame) -> str | Figure:
+        return self.render(frame)
+
+    @property
+    def title(self) -> str:
+        """The first line of the function's docstring."""
+        return (self.render.__doc__ or self.name).strip().splitlines()[0].rstrip(".")
+
+    @property
+    def place(self) -> tuple[int, int, str]:
+        """Reports sorted by this are in the order of the page."""
+        return get_args(Section).index(self.section), self.order, self.name
+
+
+REPORTS: Registry[Report] = Registry("report", GROUP)
+
+
+def report(name: str, *, section: Section = "attention", order: int = 1000) -> Callable[[Render], Render]:
+    """Register a function from the frame with metrics to Markdown or a figure; its docstring is the title.
+
+    Args:
+        name: the name of its file, and of what it writes.
+        section: where on the page it stands.
+        order: its place among the reports of the section; the smallest comes first.
+    """
 
     def register(render: Render) -> Render:
-        REPORTS.add(name, render)
+        REPORTS.add(name, Report(name, render, section, order))
         return render
 
     return register
-
-
-def title(name: str) -> str:
-    """What a report shows, in a line: its docstring."""
-    words = (REPORTS[name].__doc__ or name).strip()
-    return words.splitlines()[0].rstrip(".")

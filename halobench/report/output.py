@@ -14,9 +14,9 @@ from halobench.report.caveats import doubts
 from halobench.report.contract import REPORTS, Render
 from halobench.report.html.columns import Command
 from halobench.report.html.page import page
+from halobench.results.derived import with_metrics
 from halobench.results.folder import must_be_alike, read_environment
 from halobench.results.frame import RAW, read_runs
-from halobench.results.metrics import with_metrics
 
 
 def write(folders: list[Path], out: Path, command: Command) -> pd.DataFrame:

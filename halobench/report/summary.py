@@ -8,7 +8,7 @@ import pandas as pd
 from halobench import units
 from halobench.device.allocator import DEFAULT
 from halobench.report.caveats import by_host
-from halobench.results.metrics import BASELINE, problem_columns
+from halobench.results.derived import BASELINE, problem_columns
 
 Cell = tuple[str, bool]  # text, and whether it is the best of its row
 Row = dict[str, Any]

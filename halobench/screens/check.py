@@ -8,10 +8,10 @@ from time import monotonic
 from rich.progress import track
 from rich.table import Table
 
-from halobench import plugins, units
+from halobench import units
 from halobench.attention import check, oracle
 from halobench.attention.check import Truth
-from halobench.attention.implementation import ATTENTIONS, GROUP, Attention, find
+from halobench.attention.implementation import ATTENTIONS, Attention
 from halobench.attention.oracle import Inputs
 from halobench.attention.problem import CHOICES, Problem
 from halobench.attention.problem_sets import PROBLEMS
@@ -55,8 +55,8 @@ def show(names: list[str], dtypes: list[str], device: str | None) -> int:
     What can not run on this device at all proves nothing either: that counts where it was asked for by name.
     """
     every = "all" in names
-    missing = plugins.load_all(GROUP) if every else {}
-    entries = list(ATTENTIONS.values()) if every else [find(name) for name in names]
+    missing = ATTENTIONS.unavailable if every else {}
+    entries = list(ATTENTIONS.values()) if every else [ATTENTIONS[name] for name in names]
     device = usable(device or devices()[0])
     for dtype in dtypes:
         if dtype not in CHOICES["dtype"]:

@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.table import Column, Table
 
 from halobench import isolate, units
-from halobench.attention.implementation import find
+from halobench.attention.implementation import load
 from halobench.case import AttentionCase, Case, ModelCase, parse
 from halobench.console import console, result
 from halobench.errors import UsageError
@@ -84,7 +84,7 @@ def show(name: str, out: Path | None, seconds: float, command: list[str]) -> int
 def _known(case: Case) -> None:
     """UsageError before anything is measured."""
     if isinstance(case, AttentionCase):
-        find(case.implementation)
+        load(case.implementation)
     elif reason := zoo.find(case.model).unsupported(case.implementation):
         raise UsageError(reason)
     else:

@@ -7,20 +7,18 @@ from typing import Any
 from rich.table import Table
 from rich.text import Text
 
-from halobench import plugins, units
-from halobench.attention.implementation import ATTENTIONS, GROUP
+from halobench import units
+from halobench.attention.implementation import ATTENTIONS
 from halobench.console import console, say_left_out
 from halobench.models import zoo
-from halobench.report import contract
 from halobench.report.contract import REPORTS
-from halobench.results.metrics import METRICS
+from halobench.results.derived import METRICS
 from halobench.results.published import best, cited
 from halobench.sweep.spec import presets
 
 
 def show() -> None:
     """Print names and what they are, and what was left out."""
-    missing = plugins.load_all(GROUP) | plugins.load_all(contract.GROUP)
     screen = console()
     screen.print(
         _table("implementations", {name: _about(entry.attend) for name, entry in ATTENTIONS.items()})
@@ -28,9 +26,10 @@ def show() -> None:
     screen.print(_table("models", {name: _model(name) for name in zoo.LISTED}))
     screen.print(f"any other model of timm: {zoo.TIMM}<its name>")
     screen.print(_table("metrics", {name: _metric(name) for name in METRICS}))
-    screen.print(_table("reports", {name: _about(render) for name, render in REPORTS.items()}))
+    screen.print(_table("reports", {name: entry.title for name, entry in REPORTS.items()}))
     screen.print(_table("presets", presets()))
-    say_left_out(missing)
+    for registry in (ATTENTIONS, METRICS, REPORTS):
+        say_left_out(registry.unavailable)
 
 
 def _table(title: str, rows: dict[str, str]) -> Table:

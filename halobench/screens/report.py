@@ -2,10 +2,9 @@
 
 from pathlib import Path
 
-from halobench import plugins
 from halobench.console import console
 from halobench.errors import UsageError
-from halobench.report import contract, output, summary
+from halobench.report import output, summary
 from halobench.report.caveats import doubts
 from halobench.report.terminal import tables
 from halobench.results.record import BAD
@@ -22,7 +21,6 @@ def report_again(folders: list[Path], out: Path | None) -> int:
 
 
 def show(folders: list[Path], out: Path) -> int:
-    plugins.load_all(contract.GROUP)
     frame, screen = output.write(folders, out, repeating(folders)), console()
     for workload, rows in frame.groupby("workload", sort=False):
         for table in tables(str(workload), rows, screen.width):

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from halobench import plugins, units
-from halobench.attention.implementation import GROUP
+from halobench import units
+from halobench.attention.implementation import ATTENTIONS
 from halobench.case import AttentionCase, Case
 from halobench.console import console, say_left_out
 from halobench.device.device import devices
@@ -43,7 +43,7 @@ def wanted(
 
 def show_plan(spec: Spec) -> int:
     """Print the cases, what is left out, and where the time will go."""
-    missing = _load(spec)
+    missing = _unavailable(spec)
     planned = plan(spec)
     for case in planned.cases:
         print(case.id)
@@ -55,10 +55,10 @@ def show_plan(spec: Spec) -> int:
     return 0
 
 
-def _load(spec: Spec) -> dict[str, str]:
-    """Import every implementation where all are asked for, else none yet; those left out, and why."""
+def _unavailable(spec: Spec) -> dict[str, str]:
+    """Return the implementations that cannot be imported, each with the reason, where all are asked for."""
     every = any(ALL in table.implementation for table in (*spec.attention, *spec.model))
-    return plugins.load_all(GROUP) if every else {}
+    return ATTENTIONS.unavailable if every else {}
 
 
 def _costs(cases: list[Case], run: RunTable) -> dict[str, tuple[int, float]]:
@@ -74,7 +74,7 @@ def _costs(cases: list[Case], run: RunTable) -> dict[str, tuple[int, float]]:
 
 def sweep(spec: Spec, folder: Path, command: list[str]) -> int:
     """Measure all of it into a new folder."""
-    missing = _load(spec)
+    missing = _unavailable(spec)
     planned = plan(spec)
     run_store = session.start(folder, planned.cases, spec, command)  # a bad folder is said first, and alone
     _say_left_out(planned, missing)

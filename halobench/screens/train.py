@@ -13,14 +13,14 @@ from rich.progress import Progress
 from rich.table import Table
 from rich.text import Text
 
-from halobench import plugins, units
-from halobench.attention.implementation import ATTENTIONS, GROUP, find, resolved
+from halobench import units
+from halobench.attention.implementation import ATTENTIONS, resolved
 from halobench.console import console, say_left_out
 from halobench.device.device import devices, usable
 from halobench.errors import UsageError
 from halobench.files import writable_folder
 from halobench.models import zoo
-from halobench.report import contract, markdown, output, style
+from halobench.report import markdown, output, style
 from halobench.report.contract import REPORTS
 from halobench.report.markdown import Cells
 from halobench.results.environment import environment
@@ -37,8 +37,8 @@ def show(names: Sequence[str] | None, asked: Recipe, seeds: int, device: str | N
         raise UsageError(f"{out} exists already; choose another --out")
     screen, device = console(), usable(device or devices()[0])
     data = trainer.digits(SMALL.image_size)
-    say_left_out(plugins.load_all(GROUP) | plugins.load_all(contract.GROUP))
-    chosen = [find(name).name for name in names or style.ordered(ATTENTIONS)]
+    say_left_out(ATTENTIONS.unavailable)
+    chosen = [ATTENTIONS[name].name for name in names or style.ordered(ATTENTIONS)]
     runs = plan(chosen, seeds, device)
     took = units.seconds(sum(estimate(run, asked) for run in runs))
     screen.print(f"{len(runs)} runs of {asked.epochs} epochs, about {took}; into {out}")

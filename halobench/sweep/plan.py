@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from halobench.attention.implementation import ATTENTIONS, find
+from halobench.attention.implementation import ATTENTIONS
 from halobench.attention.problem import Problem
 from halobench.case import AttentionCase, Case, ModelCase
 from halobench.device import allocator
@@ -135,10 +135,10 @@ def _model_case(
 
 
 def _implementations(names: list[str]) -> list[str]:
-    """KeyError with the known names for an unknown one; of `all`, what was imported before."""
+    """KeyError with the known names for an unknown one; of `all`, every one that can be imported."""
     if ALL in names:
         return list(ATTENTIONS)
-    return [find(name).name for name in names]
+    return [ATTENTIONS[name].name for name in names]
 
 
 def _devices(table: Table) -> list[str]:

@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from halobench.attention.implementation import find
+from halobench.attention.implementation import ATTENTIONS
 from halobench.attention.problem import Problem
 from halobench.errors import UsageError
 from halobench.models import flop_count
@@ -122,7 +122,7 @@ def unsupported(run: Run, batch: int) -> str | None:
     asked = problems(run.row, batch, run.dtype)
     if not asked:
         return None
-    entry = find(run.implementation)
+    entry = ATTENTIONS[run.implementation]
     reasons = (entry.unsupported(problem, run.device, "forward_backward") for problem in asked)
     return next(filter(None, reasons), None)
 

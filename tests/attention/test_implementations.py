@@ -175,9 +175,8 @@ def asked():
         problems.append(problem)
         return q
 
-    ATTENTIONS.add("asks", Attention("asks", asks))
-    yield problems
-    del ATTENTIONS._entries["asks"]
+    with ATTENTIONS.temporarily("asks", Attention("asks", asks)):
+        yield problems
 
 
 OTHERS = {
@@ -227,13 +226,12 @@ def test_sizes_that_are_symbols_are_asked_for_every_time(asked):
 
 def test_an_unsupported_problem_says_why():
     entry = Attention("picky", lambda *args: args[0], lambda problem, device, direction: "needs a full moon")
-    ATTENTIONS.add("picky", entry)
     x = torch.zeros(1, 1, 4, 4, 8)
-    try:
-        with pytest.raises(ValueError, match="picky can not do this: needs a full moon"):
-            halo_attention(x, x, x, 2, 1, implementation="picky")
-    finally:
-        del ATTENTIONS._entries["picky"]
+    with (
+        ATTENTIONS.temporarily("picky", entry),
+        pytest.raises(ValueError, match="picky can not do this: needs a full moon"),
+    ):
+        halo_attention(x, x, x, 2, 1, implementation="picky")
 
 
 def test_an_unknown_implementation_lists_the_known():

@@ -21,9 +21,9 @@ from rich.console import Console
 from rich.table import Table
 from torch import Tensor
 
-from halobench import plugins, units
+from halobench import units
 from halobench.attention import Problem, check, oracle
-from halobench.attention.implementation import ATTENTIONS, GROUP
+from halobench.attention.implementation import ATTENTIONS
 from halobench.attention.oracle import Inputs
 from halobench.stats.interval import summary
 
@@ -60,7 +60,6 @@ def main(
     direction: Annotated[str, typer.Option(help="Comma list.")] = "forward,forward_backward",
 ) -> None:
     """Check those that can do it; medians, and ratios of timm to ours, forward and forward + backward."""
-    plugins.load_all(GROUP)
     names = implementation.split(",") if implementation else list(ATTENTIONS)
     given = oracle.inputs(PROBLEM)
     known = check.truth(PROBLEM, given)

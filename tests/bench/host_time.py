@@ -24,9 +24,8 @@ import torch.nn.functional as F
 from rich.console import Console
 from rich.table import Table
 
-from halobench import plugins
 from halobench.attention import halo_attention, oracle
-from halobench.attention.implementation import ATTENTIONS, GROUP
+from halobench.attention.implementation import ATTENTIONS
 from halobench.attention.problem_sets import STANDARD
 
 ROUNDS, CALLS = 15, 200
@@ -92,7 +91,6 @@ def host_us(call: Callable[[], object], device: str) -> float:
 
 def main() -> None:
     torch.set_num_threads(1)
-    plugins.load_all(GROUP)
     device = "cuda" if torch.cuda.is_available() else "cpu"
     if device == "cpu":
         without_launches()

@@ -90,7 +90,7 @@ def test_what_is_done_is_not_done_again_and_what_failed_is(setup):
     assert calls == ["good", "bad", "bad"]
 
 
-def test_tuning_tells_what_was_found_a_problem(setup, monkeypatch):
+def test_tuning_tells_what_was_found_a_problem(registered, setup, monkeypatch):
     def measure(case, settings, timeout):
         assert (settings.autotune, case.direction) == ("try", "forward_backward")
         return Record(case=case, status="ok", config="forward chunk=64")
@@ -98,7 +98,7 @@ def test_tuning_tells_what_was_found_a_problem(setup, monkeypatch):
     monkeypatch.setattr(process, "measure", measure)
     assert steps.tune(setup).startswith("nothing to tune: triton_fused ")
     entry = dataclasses.replace(ATTENTIONS["triton_fused"], unsupported=runs_anywhere)
-    monkeypatch.setitem(ATTENTIONS._entries, "triton_fused", entry)
+    registered(ATTENTIONS, "triton_fused", entry)
     told = steps.tune(setup).split("; ")
     assert told == [f"{title}: forward chunk=64 (ok)" for title in steps.TUNED]
 
@@ -288,14 +288,14 @@ def test_a_problem_is_measured_in_turn_and_what_can_not_be_says_why(measured):
         assert all(sample["device_s"] > 0 for sample in taken)
 
 
-def test_what_becomes_wrong_while_it_is_timed_has_a_reason_and_no_samples(monkeypatch):
+def test_what_becomes_wrong_while_it_is_timed_has_a_reason_and_no_samples(registered):
     problem, calls = speed.small(STANDARD["32x32 n8 d16 b8h3"]), []
 
     def drifting(q, k, v, position, problem):
         calls.append(1)
         return ATTENTIONS["haloed_blocked"].attend(q, k, v, position, problem) * (1 if len(calls) < 5 else 2)
 
-    monkeypatch.setitem(ATTENTIONS._entries, "drifting", Attention("drifting", drifting))
+    registered(ATTENTIONS, "drifting", Attention("drifting", drifting))
     found = speed.measure("one", problem, ("drifting",), "cpu", "channels_last")
     assert all(row["reason"].startswith("after it was timed: ") for row in found["rows"])
     assert not any(row["samples"] for row in found["rows"])

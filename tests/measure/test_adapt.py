@@ -33,10 +33,10 @@ class Wrapper:
 
 
 @pytest.fixture
-def wrapper(monkeypatch):
+def wrapper(registered):
     wrapper = Wrapper()
     entry = Attention("wrapper", wrapper.attend, adapt=wrapper.adapt)
-    monkeypatch.setitem(ATTENTIONS._entries, "wrapper", entry)
+    registered(ATTENTIONS, "wrapper", entry)
     return wrapper
 
 

@@ -38,39 +38,39 @@ def too_large(q, k, v, position, problem):
     raise RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 10 bytes")
 
 
-def measured(monkeypatch, attend, *, unsupported=runs_anywhere, times=(1.0, 2.0, 3.0), case=CASE):
+def measured(registered, attend, *, unsupported=runs_anywhere, times=(1.0, 2.0, 3.0), case=CASE):
     entry = Attention("one", attend, unsupported)
-    monkeypatch.setitem(ATTENTIONS._entries, "one", entry)
+    registered(ATTENTIONS, "one", entry)
     stop = Stop(min_samples=3, seconds=6)
     return measure(case, Settings(stop=stop), (FakeClock([WARM_UP_S, *times]), None))
 
 
-def test_keeps_every_sample_in_order(monkeypatch):
-    record = measured(monkeypatch, exact)
+def test_keeps_every_sample_in_order(registered):
+    record = measured(registered, exact)
     assert (record.status, record.samples, record.samples_host) == ("ok", (1.0, 2.0, 3.0), (1.0, 2.0, 3.0))
 
 
-def test_forward_and_backward_is_measured_too(monkeypatch):
-    record = measured(monkeypatch, exact, case=replace(CASE, direction="forward_backward"))
+def test_forward_and_backward_is_measured_too(registered):
+    record = measured(registered, exact, case=replace(CASE, direction="forward_backward"))
     assert record.status == "ok"
     assert record.work.flop == PROBLEM.flop("forward_backward")
 
 
-def test_a_wrong_result_is_not_timed(monkeypatch):
-    record = measured(monkeypatch, lambda q, k, v, position, problem: v.clone(), times=())
+def test_a_wrong_result_is_not_timed(registered):
+    record = measured(registered, lambda q, k, v, position, problem: v.clone(), times=())
     assert (record.status, record.samples) == ("wrong", ())
     assert record.reason.startswith("out is off by")
 
 
-def test_a_wrong_gradient_is_not_timed(monkeypatch):
+def test_a_wrong_gradient_is_not_timed(registered):
     def detached(q, k, v, position, problem):
         return exact(q, k.detach(), v, position, problem)
 
     case = replace(CASE, direction="forward_backward")
-    assert measured(monkeypatch, detached, times=(), case=case).reason.startswith("dk is off by")
+    assert measured(registered, detached, times=(), case=case).reason.startswith("dk is off by")
 
 
-def test_trials_are_over_before_samples_are_taken_and_told_apart(monkeypatch, tmp_path):
+def test_trials_are_over_before_samples_are_taken_and_told_apart(registered, monkeypatch, tmp_path):
     monkeypatch.setenv(autotune.CACHE, str(tmp_path))
     monkeypatch.setattr(autotune, "_found", {})
     monkeypatch.setattr(autotune, "WARM_S", 0.0)
@@ -84,7 +84,7 @@ def test_trials_are_over_before_samples_are_taken_and_told_apart(monkeypatch, tm
         autotune.chosen("one", ("here",), [Tile(32), Tile(64)], time)
         return exact(q, k, v, position, problem)
 
-    monkeypatch.setitem(ATTENTIONS._entries, "one", Attention("one", tuned))
+    registered(ATTENTIONS, "one", Attention("one", tuned))
     stop = Stop(min_samples=1, seconds=1)
     record = measure(CASE, Settings(stop=stop, autotune="off"), (FakeClock([WARM_UP_S, 1.0]), None))
     assert (record.status, record.config, record.tune_s, trials) == ("ok", "one size=32", 0.0, [])
@@ -94,28 +94,28 @@ def test_trials_are_over_before_samples_are_taken_and_told_apart(monkeypatch, tm
     assert record.tune_s > 0
 
 
-def test_a_failure_is_a_record_of_one_line(monkeypatch):
-    record = measured(monkeypatch, raises)
+def test_a_failure_is_a_record_of_one_line(registered):
+    record = measured(registered, raises)
     assert (record.status, record.reason) == ("failed", "RuntimeError: no such kernel")
 
 
-def test_a_lack_of_memory_has_a_status_of_its_own(monkeypatch):
-    assert measured(monkeypatch, too_large).status == "oom"
+def test_a_lack_of_memory_has_a_status_of_its_own(registered):
+    assert measured(registered, too_large).status == "oom"
 
 
-def test_what_is_unsupported_says_why(monkeypatch):
-    record = measured(monkeypatch, exact, unsupported=lambda *asked: "needs a GPU")
+def test_what_is_unsupported_says_why(registered):
+    record = measured(registered, exact, unsupported=lambda *asked: "needs a GPU")
     assert (record.status, record.reason) == ("unsupported", "needs a GPU")
 
 
-def test_the_first_call_is_not_among_the_samples(monkeypatch):
+def test_the_first_call_is_not_among_the_samples(registered):
     calls = []
 
     def counted(*args):
         calls.append(torch.is_grad_enabled())
         return exact(*args)
 
-    record = measured(monkeypatch, counted)
+    record = measured(registered, counted)
     first, gradients, *others = calls
     assert len(others) == 1 + len(record.samples) + 1  # warm-up, samples, memory
     assert gradients
@@ -184,9 +184,9 @@ def test_what_was_measured_before_is_not_measured_again():
     assert records[0].work.flop == sized(16).problem.flop()
 
 
-def test_a_network_whose_attention_can_not_do_its_problems_is_unsupported(monkeypatch):
+def test_a_network_whose_attention_can_not_do_its_problems_is_unsupported(registered):
     entry = Attention("one", exact, lambda problem, device, direction: f"no {direction} at {problem.height}")
-    monkeypatch.setitem(ATTENTIONS._entries, "one", entry)
+    registered(ATTENTIONS, "one", entry)
     case = ModelCase(
         model="halonet_h0",
         implementation="one",
@@ -206,8 +206,8 @@ def test_a_published_network_that_gives_nan_is_wrong(monkeypatch):
     assert (record.status, record.samples) == ("wrong", ())
 
 
-def test_cases_of_one_problem_share_what_the_oracle_said(tmp_path, monkeypatch):
-    monkeypatch.setitem(ATTENTIONS._entries, "one", Attention("one", exact))
+def test_cases_of_one_problem_share_what_the_oracle_said(registered, tmp_path, monkeypatch):
+    registered(ATTENTIONS, "one", Attention("one", exact))
     settings = Settings(stop=Stop(min_samples=1, seconds=1), truths=tmp_path)
     first = measure(CASE, settings, (FakeClock([WARM_UP_S, 1.0]), None))
     known = list(tmp_path.iterdir())

@@ -25,25 +25,25 @@ def exact(q, k, v, position, problem):
     return attend(q, k, v, position, problem).to(q.dtype)
 
 
-def measured(monkeypatch, attend, *unsupported):
+def measured(registered, attend, *unsupported):
     """By the machine's own clock, for a few hundredths of a second."""
-    monkeypatch.setitem(ATTENTIONS._entries, "one", Attention("one", attend, *unsupported))
+    registered(ATTENTIONS, "one", Attention("one", attend, *unsupported))
     return measure(CASE, Settings(stop=Stop(seconds=0.03)))
 
 
 @pytest.mark.parametrize("number", [2, 3, 9])
-def test_zeros_from_a_later_call_on_are_wrong(monkeypatch, number):
+def test_zeros_from_a_later_call_on_are_wrong(registered, number):
     calls = []
 
     def tires(*given):
         calls.append(1)
         return exact(*given) * (len(calls) < number)
 
-    record = measured(monkeypatch, tires)
+    record = measured(registered, tires)
     assert (record.status, record.samples) == ("wrong", ())
 
 
-def test_results_kept_by_the_address_of_the_inputs_are_wrong(monkeypatch):
+def test_results_kept_by_the_address_of_the_inputs_are_wrong(registered):
     known = {}
 
     def keeps(q, k, v, position, problem):
@@ -53,12 +53,12 @@ def test_results_kept_by_the_address_of_the_inputs_are_wrong(monkeypatch):
             known[q.data_ptr()] = exact(q, k, v, position, problem)
         return known[q.data_ptr()].clone()
 
-    record = measured(monkeypatch, keeps)
+    record = measured(registered, keeps)
     assert record.reason.startswith("out is off by")
     assert record.reason.endswith("in one of the calls after the first")
 
 
-def test_results_kept_by_the_version_of_the_inputs_are_implausible(monkeypatch):
+def test_results_kept_by_the_version_of_the_inputs_are_implausible(registered):
     known = {}
 
     def keeps(q, k, v, position, problem):
@@ -69,11 +69,11 @@ def test_results_kept_by_the_version_of_the_inputs_are_implausible(monkeypatch):
             known[key] = exact(q, k, v, position, problem)
         return known[key]
 
-    record = measured(monkeypatch, keeps)
+    record = measured(registered, keeps)
     assert (record.status, record.reason[:24]) == ("implausible", "a call held 0 B of torch")
 
 
-def test_what_a_thread_writes_after_the_return_is_too_late(monkeypatch):
+def test_what_a_thread_writes_after_the_return_is_too_late(registered):
     def late(*given):
         out = exact(*given)
         if given[0].requires_grad:
@@ -82,32 +82,32 @@ def test_what_a_thread_writes_after_the_return_is_too_late(monkeypatch):
         threading.Thread(target=lambda: time.sleep(0.05) or promised.copy_(out)).start()
         return promised
 
-    assert measured(monkeypatch, late).status == "wrong"
+    assert measured(registered, late).status == "wrong"
 
 
-def test_one_that_changes_its_inputs_is_wrong(monkeypatch):
+def test_one_that_changes_its_inputs_is_wrong(registered):
     def scales(q, *others):
         out = exact(q, *others)
         q.detach().mul_(0.5)
         return out
 
-    assert measured(monkeypatch, scales).reason == "it changes its inputs: q"
+    assert measured(registered, scales).reason == "it changes its inputs: q"
 
 
-def test_a_wrong_gradient_is_wrong_in_a_forward_case_too(monkeypatch):
-    record = measured(monkeypatch, lambda q, k, v, *others: exact(q, k.detach() + 0 * k, v, *others))
+def test_a_wrong_gradient_is_wrong_in_a_forward_case_too(registered):
+    record = measured(registered, lambda q, k, v, *others: exact(q, k.detach() + 0 * k, v, *others))
     assert (record.status, record.reason[:9]) == ("wrong", "dk is off")
 
 
-def test_one_without_gradients_must_say_so(monkeypatch):
+def test_one_without_gradients_must_say_so(registered):
     def without(q, k, v, *others):
         return exact(q.detach(), k.detach(), v.detach(), *others)
 
     def says_so(problem, device, direction):
         return None if direction == "forward" else "no backward pass"
 
-    assert measured(monkeypatch, without).reason.startswith("it has no gradients, and does not say")
-    assert measured(monkeypatch, without, says_so).status == "ok"
+    assert measured(registered, without).reason.startswith("it has no gradients, and does not say")
+    assert measured(registered, without, says_so).status == "ok"
 
 
 def ready(judge, sets=3):

@@ -156,8 +156,8 @@ def without_gradient(q, k, v, position, problem):
         (without_gradient, "the gradient of the map is off by"),
     ],
 )
-def test_verify_finds_what_a_fresh_network_does_not_show(monkeypatch, attend, said):
-    monkeypatch.setitem(ATTENTIONS._entries, "mine", Attention("mine", attend))
+def test_verify_finds_what_a_fresh_network_does_not_show(registered, attend, said):
+    registered(ATTENTIONS, "mine", Attention("mine", attend))
     model = timm.create_model("halonet26t").eval()
     with pytest.raises(ValueError, match=rf"mine is wrong in stages\.2\.1\.self_attn: {said}"):
         use(model, "mine", verify=True)
@@ -175,8 +175,8 @@ def test_verify_lets_pass_what_is_right_and_changes_no_weight(name, dtype):
 
 @pytest.mark.parametrize("network", ["timm/halonet26t", "halonet_h0"])
 @pytest.mark.parametrize("direction", ["inference", "training"])
-def test_a_sweep_finds_an_attention_that_gives_zeros_inside_a_network(monkeypatch, network, direction):
-    monkeypatch.setitem(ATTENTIONS._entries, "mine", Attention("mine", zeros))
+def test_a_sweep_finds_an_attention_that_gives_zeros_inside_a_network(registered, network, direction):
+    registered(ATTENTIONS, "mine", Attention("mine", zeros))
     case = ModelCase(model=network, implementation="mine", direction=direction, image_size=256, batch=1)
     record = measure(case, Settings(stop=Stop(seconds=0.01, min_samples=1)))
     assert (record.status, record.reason[:6]) == ("wrong", "logits")

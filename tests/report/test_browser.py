@@ -13,7 +13,7 @@ from cases import attention_record, frame_of, model_record
 
 from halobench import units
 from halobench.report.html.page import page
-from halobench.results.metrics import with_metrics
+from halobench.results.derived import with_metrics
 
 CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
 pytestmark = [
@@ -104,7 +104,9 @@ def opened(path, address=""):
 
 @pytest.fixture(scope="module")
 def source():
-    return page(with_metrics(frame_of(*RECORDS)), {"notes": HOSTILE}, {"run": {"cpu": HOSTILE}}, HOSTILE)
+    return page(
+        with_metrics(frame_of(*RECORDS)), {"not_measured": HOSTILE}, {"run": {"cpu": HOSTILE}}, HOSTILE
+    )
 
 
 @pytest.fixture(scope="module")

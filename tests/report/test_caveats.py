@@ -5,7 +5,7 @@ from halobench.device.usage import Usage
 from halobench.report import summary
 from halobench.report.caveats import doubts
 from halobench.report.contract import REPORTS
-from halobench.results.metrics import with_metrics
+from halobench.results.derived import with_metrics
 
 QUIET = Usage(calls=10, user_s=1.0, system_s=0.05, page_faults=20, wall_s=1.0, others_s=0.05)
 FAULTING = Usage(calls=10, user_s=1.0, system_s=1.0, page_faults=8660, voluntary_switches=30, wall_s=1.0)

@@ -12,7 +12,7 @@ from halobench.report import output
 from halobench.report.contract import REPORTS
 from halobench.report.html.columns import data
 from halobench.report.html.page import page
-from halobench.results.metrics import with_metrics
+from halobench.results.derived import with_metrics
 from halobench.screens import sweep
 from halobench.sweep.command_line import command
 from halobench.sweep.plan import plan

@@ -1,7 +1,7 @@
 from cases import attention_record, frame_of
 
 from halobench.report.contract import REPORTS
-from halobench.results.metrics import with_metrics
+from halobench.results.derived import with_metrics
 
 
 def shown(*records):

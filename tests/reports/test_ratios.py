@@ -7,7 +7,7 @@ from matplotlib.text import Text
 
 from halobench.report.contract import REPORTS
 from halobench.report.words import TOLD
-from halobench.results.metrics import ASKED, with_metrics
+from halobench.results.derived import ASKED, with_metrics
 
 MISSING = {"samples": (), "status": "unsupported", "reason": "needs a GPU"}
 

@@ -6,7 +6,7 @@ from matplotlib.text import Text
 
 from halobench.report import colour
 from halobench.report.contract import REPORTS
-from halobench.results.metrics import with_metrics
+from halobench.results.derived import with_metrics
 
 TIMES = (0.1, 0.2, 0.2, 0.4, 0.4, 0.5)  # the median is 0.3 s, its 95 % interval 0.1 to 0.5 s
 TIMED_OUT = {"samples": (), "status": "timeout"}

@@ -5,7 +5,7 @@ import pytest
 from cases import attention_record, frame_of, model_record
 
 from halobench.report.contract import REPORTS
-from halobench.results.metrics import with_metrics
+from halobench.results.derived import with_metrics
 from halobench.results.published import published
 from halobench.results.record import Work
 

@@ -2,7 +2,7 @@ import pytest
 from cases import attention_record, frame_of, model_record
 
 from halobench.report.contract import REPORTS
-from halobench.results.metrics import with_metrics
+from halobench.results.derived import with_metrics
 
 SERIES = (3e-3, 1e-3, 2e-3, 2e-3, 2e-3, 4e-3)  # the median is 2 ms, its 95 % interval 1 to 4 ms
 

@@ -1,7 +1,7 @@
 import pytest
 from cases import attention_record, frame_of, model_record
 
-from halobench.results.metrics import METRICS, problem_columns, with_metrics
+from halobench.results.derived import METRICS, problem_columns, with_metrics
 from halobench.results.record import Work
 
 

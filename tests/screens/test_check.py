@@ -6,6 +6,7 @@ import torch
 from halobench.attention import problem_sets, random_problems
 from halobench.attention.implementation import ATTENTIONS, Attention, runs_anywhere
 from halobench.errors import UnknownName, UsageError
+from halobench.registry import Registry
 from halobench.screens import check
 
 FEW = ("no position, no mask needed", "float64")
@@ -18,8 +19,16 @@ def few_problems(monkeypatch):
     monkeypatch.setattr(random_problems, "ENOUGH", 5)
 
 
-def register(monkeypatch, attend, unsupported=runs_anywhere):
-    monkeypatch.setitem(ATTENTIONS._entries, "mine", Attention("mine", attend, unsupported))
+def only(*entries):
+    """A registry of these."""
+    registry = Registry("attention implementation", "no_such_group")
+    for entry in entries:
+        registry.add(entry.name, entry)
+    return registry
+
+
+def register(registered, attend, unsupported=runs_anywhere):
+    registered(ATTENTIONS, "mine", Attention("mine", attend, unsupported))
 
 
 def right(*args):
@@ -43,24 +52,24 @@ def test_ours_are_right(capsys):
     ],
     ids=["output", "gradient", "nan"],
 )
-def test_a_wrong_one_is_named_with_the_problem_and_what_is_off(monkeypatch, capsys, attend, what):
-    register(monkeypatch, attend)
+def test_a_wrong_one_is_named_with_the_problem_and_what_is_off(registered, capsys, attend, what):
+    register(registered, attend)
     assert check.show(["naive_global", "mine"], ["float32"], "cpu") == 1
     (line,) = (line for line in capsys.readouterr().out.splitlines() if line.startswith("wrong: "))
     assert line.startswith(f"wrong: mine, {FEW[0]}: ")
     assert what in line
 
 
-def test_what_is_unsupported_is_counted_and_not_asked(monkeypatch, capsys):
-    register(monkeypatch, None, lambda *asked: "needs a GPU")
+def test_what_is_unsupported_is_counted_and_not_asked(registered, capsys):
+    register(registered, None, lambda *asked: "needs a GPU")
     assert check.show(["mine"], ["float32"], "cpu") == 1
     (row,) = [line for line in capsys.readouterr().out.splitlines() if " mine " in line]
     assert row.split()[1:8:2] == ["mine", "float32", "0", "2"]
 
 
-def test_what_can_not_run_here_at_all_does_not_count_among_all(monkeypatch, capsys):
-    register(monkeypatch, None, lambda *asked: "needs a GPU")
-    monkeypatch.setattr(check, "ATTENTIONS", {"mine": ATTENTIONS["mine"]})
+def test_what_can_not_run_here_at_all_does_not_count_among_all(registered, monkeypatch, capsys):
+    register(registered, None, lambda *asked: "needs a GPU")
+    monkeypatch.setattr(check, "ATTENTIONS", only(ATTENTIONS["mine"]))
     assert check.show(["all"], ["float32"], "cpu") == 0
     assert "proves little: mine, only 0 problems could be run (needs a GPU)" in capsys.readouterr().out
 
@@ -70,12 +79,12 @@ def own_block(q, k, v, position, problem):
     return right(q, k, v, position, replace(problem, halo=0))
 
 
-def test_one_without_a_halo_is_found_on_problems_of_the_kind_it_claims(monkeypatch, capsys):
+def test_one_without_a_halo_is_found_on_problems_of_the_kind_it_claims(registered, capsys):
     def plain(problem, device, direction):
         claimed = (problem.border, problem.position, problem.stride) == ("mask", "none", 1)
         return None if claimed else "border mask, no position and stride 1 only"
 
-    register(monkeypatch, own_block, plain)
+    register(registered, own_block, plain)
     assert check.show(["mine"], ["float32"], "cpu") == 1
     assert "wrong: mine, random problem: Problem(" in capsys.readouterr().out
 
@@ -91,20 +100,20 @@ def test_one_without_a_halo_is_found_on_problems_of_the_kind_it_claims(monkeypat
     ],
     ids=["few", "no halo"],
 )
-def test_being_right_on_little_proves_little(monkeypatch, capsys, claims, said):
+def test_being_right_on_little_proves_little(registered, monkeypatch, capsys, claims, said):
     monkeypatch.setattr(random_problems, "DRAWN", 60)
-    register(monkeypatch, right, lambda problem, *place: None if claims(problem) else "others")
+    register(registered, right, lambda problem, *place: None if claims(problem) else "others")
     assert check.show(["mine"], ["float32"], "cpu") == 1
     assert f"proves little: mine, {said}" in capsys.readouterr().out
 
 
-def test_one_that_changes_its_inputs_is_wrong_and_the_next_is_right(monkeypatch, capsys):
+def test_one_that_changes_its_inputs_is_wrong_and_the_next_is_right(registered, capsys):
     def scales(q, *others):
         out = right(q, *others)
         q.detach().mul_(2)
         return out
 
-    register(monkeypatch, scales)
+    register(registered, scales)
     assert check.show(["mine", "naive_global"], ["float32"], "cpu") == 1
     (line,) = (line for line in capsys.readouterr().out.splitlines() if line.startswith("wrong: "))
     assert line.startswith(f"wrong: mine, {FEW[0]}: ")
@@ -113,7 +122,7 @@ def test_one_that_changes_its_inputs_is_wrong_and_the_next_is_right(monkeypatch,
 def test_all_is_every_implementation_in_every_dtype(monkeypatch, capsys):
     monkeypatch.setattr(check, "PROBLEMS", {FEW[0]: problem_sets.PROBLEMS[FEW[0]]})
     known = [ATTENTIONS[name] for name in ("haloed_blocked", "naive_global")]
-    monkeypatch.setattr(check, "ATTENTIONS", {entry.name: entry for entry in known})
+    monkeypatch.setattr(check, "ATTENTIONS", only(*known))
     assert check.show(["all"], ["float32", "bfloat16"], "cpu") == 0
     words = capsys.readouterr().out.split()
     assert all(words.count(entry.name) == 2 for entry in known)
@@ -138,7 +147,7 @@ def test_a_device_that_is_not_there_names_what_is(monkeypatch):
 
 
 def test_an_error_that_stays_with_the_device_is_nobody_elses_and_nobody_looks_right_for_it(
-    monkeypatch, capsys
+    registered, monkeypatch, capsys
 ):
     asked = []
 
@@ -146,7 +155,7 @@ def test_an_error_that_stays_with_the_device_is_nobody_elses_and_nobody_looks_ri
         asked.append("mine")
         raise RuntimeError("CUDA error: an illegal memory access was encountered")
 
-    register(monkeypatch, spoils)
+    register(registered, spoils)
     monkeypatch.setattr(check, "answers", lambda device: not asked)
     assert check.show(["mine", "haloed_blocked"], ["float32", "bfloat16"], "cpu") == 1
     told = [line for line in capsys.readouterr().out.splitlines() if line.startswith("wrong: ")]

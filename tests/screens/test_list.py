@@ -7,7 +7,7 @@ from halobench import plugins
 from halobench.attention.implementation import ATTENTIONS, GROUP
 from halobench.models import zoo
 from halobench.report.contract import REPORTS
-from halobench.results.metrics import METRICS
+from halobench.results.derived import METRICS
 from halobench.screens import list
 from halobench.sweep.spec import presets
 

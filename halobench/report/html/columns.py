@@ -8,8 +8,8 @@ from typing import Any
 import pandas as pd
 
 from halobench.report import style
+from halobench.results.derived import METRICS, problem_columns
 from halobench.results.frame import RAW
-from halobench.results.metrics import METRICS, problem_columns
 from halobench.units import BYTES, COUNT, FLOP, SECONDS
 
 HEADS = {

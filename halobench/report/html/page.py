@@ -13,31 +13,9 @@ from markdown_it import MarkdownIt
 from markupsafe import Markup
 
 from halobench import units
-from halobench.report import contract
+from halobench.report.contract import REPORTS
 from halobench.report.html.columns import Command, data
 
-FIRST = (  # of the reports, what most readers come for; the others follow in the order given
-    "speedup",
-    "ratios",
-    "time_over_resolution",
-    "time_over_block_halo",
-    "memory_over_resolution",
-    "flops",
-    "samples",
-    "models",
-    "models_throughput",
-    "accuracy_over_params",
-    "accuracy_over_flops",
-    "accuracy_over_time",
-    "accuracy_over_memory",
-    "paper_parameters",
-    "paper_speeds",
-    "timm_throughput",
-    "peers",
-    "usage",
-    "not_measured",
-)
-LAST = ("published_sources",)  # long, and only looked things up in: behind the table of all cases
 SCRIPTS = (
     "cases.js",
     "numbers.js",
@@ -77,15 +55,15 @@ def page(  # noqa: PLR0913  what there is to show
     )
     template.policies["json.dumps_kwargs"] = {"allow_nan": False, "separators": (",", ":")}
     script = "\n".join(map(_file, SCRIPTS))
+    placed = sorted(rendered, key=lambda name: REPORTS[name].place)
+    sources = [name for name in placed if REPORTS[name].section == "sources"]  # behind the table of all cases
     return template.from_string(_file("page.html")).render(
         title=title,
         headlines=headlines,
         runs={name: list(_where(environment)) for name, environment in environments.items()},
         commands={name: environment.get("command") for name, environment in environments.items()},
-        sections=[
-            _section(name, rendered[name]) for name in sorted(rendered, key=_place) if name not in LAST
-        ],
-        sources=[_section(name, rendered[name]) for name in LAST if name in rendered],
+        sections=[_section(name, rendered[name]) for name in placed if name not in sources],
+        sources=[_section(name, rendered[name]) for name in sources],
         environments={name: list(_flat(environment)) for name, environment in environments.items()},
         data=data(frame, command),
         style=Markup(_file("page.css")),
@@ -98,12 +76,8 @@ def _file(name: str) -> str:
     return (resources.files("halobench.report.html") / name).read_text(encoding="utf-8")
 
 
-def _place(name: str) -> int:
-    return FIRST.index(name) if name in FIRST else len(FIRST)
-
-
 def _section(name: str, result: str | bytes) -> Section:
-    title = contract.title(name) if name in contract.REPORTS else name
+    title = REPORTS[name].title
     if isinstance(result, bytes):
         code = base64.b64encode(result).decode("ascii")
         return Section(name, title, figure=f"data:image/svg+xml;base64,{code}")

@@ -7,7 +7,7 @@ from dataclasses import replace
 from functools import partial
 
 from halobench import plugins
-from halobench.attention.implementation import GROUP, find
+from halobench.attention.implementation import ATTENTIONS, GROUP
 from halobench.case import Case
 from halobench.device import openmp, ptxas
 from halobench.isolate import Ended, apart, preload
@@ -24,7 +24,7 @@ AS_IT_IS = ("", ORIGINAL)  # cases with none of our implementations inside
 def start(plan: Iterable[Case], wait_policy: str = openmp.DEFAULT) -> None:
     """Start the server with all that these cases import."""
     cases = list(plan)
-    entries = [find(name) for name in sorted({case.implementation for case in cases} - set(AS_IT_IS))]
+    entries = [ATTENTIONS[name] for name in sorted({case.implementation for case in cases} - set(AS_IT_IS))]
     ours = [entry for entry in entries if entry.module in plugins.modules(GROUP, ours=True)]
     theirs = [module for entry in ours for module in (entry.module, *entry.imports)]
     workloads = [workload(case).__name__ for case in cases]
@@ -34,7 +34,7 @@ def start(plan: Iterable[Case], wait_policy: str = openmp.DEFAULT) -> None:
 def measure(case: Case, settings: Settings, timeout: float) -> Record:
     """Measure in a child; a record whatever becomes of it."""
     _foresee(case, settings, timeout)
-    modules = [] if case.implementation in AS_IT_IS else [find(case.implementation).module]
+    modules = [] if case.implementation in AS_IT_IS else [ATTENTIONS[case.implementation].module]
     call = partial(_measured, case, settings, modules)
     done = apart(call, timeout, limited=case.device == "cpu", state=case.allocator)
     if isinstance(done, Ended):

@@ -1,4 +1,7 @@
-"""Metrics: columns worked out from stored measurements, so that old runs get new metrics too."""
+"""The contract of a metric: a column derived from stored measurements, so that old runs get new metrics too.
+
+Every file of `results/metrics/` holds metrics, each a function from the frame to a column of its name.
+"""
 
 import dataclasses
 from collections.abc import Callable
@@ -11,6 +14,7 @@ from halobench.attention.problem import Problem
 from halobench.case import AttentionCase, ModelCase
 from halobench.registry import Registry
 
+GROUP = "halobench.metrics"  # entry points of this group are metrics
 BASELINE = "naive_global"
 ASKED = {field.name for kind in (Problem, AttentionCase, ModelCase) for field in dataclasses.fields(kind)}
 
@@ -28,7 +32,7 @@ class Metric:
     compute: Compute
 
 
-METRICS: Registry[Metric] = Registry("metric")
+METRICS: Registry[Metric] = Registry("metric", GROUP, file_per_name=False)
 
 
 def metric(*, unit: str, better: Better) -> Callable[[Compute], Compute]:
@@ -58,40 +62,3 @@ def over(frame: pd.DataFrame, column: str, implementation: str) -> pd.Series:
     keys = [frame[name].astype("string").fillna("") for name in problem_columns(frame)]
     known = frame[column].where(frame["implementation"] == implementation)
     return known.groupby(keys).transform("max")
-
-
-@metric(unit="TFLOP/s", better="higher")
-def throughput(frame: pd.DataFrame) -> pd.Series:
-    """Of the useful work: computing slots outside the map, or pairs outside the window, does not help."""
-    return frame["flop"] / frame["time_s"] / 1e12
-
-
-@metric(unit="x", better="higher")
-def speedup(frame: pd.DataFrame) -> pd.Series:
-    """Against the baseline `naive_global` on the same problem and device."""
-    return over(frame, "time_s", BASELINE) / frame["time_s"]
-
-
-@metric(unit="GB/s", better="higher")
-def bandwidth(frame: pd.DataFrame) -> pd.Series:
-    """Of the bytes that every implementation must move; real traffic is this or more."""
-    return frame["min_bytes"] / frame["time_s"] / 1e9
-
-
-@metric(unit="x", better="lower")
-def waste(frame: pd.DataFrame) -> pd.Series:
-    """Executed over useful floating point operations."""
-    return frame["flop_executed"] / frame["flop"]
-
-
-@metric(unit="x", better="lower")
-def system_share(frame: pd.DataFrame) -> pd.Series:
-    """The system's share of the CPU time: page faults, and threads that are put to sleep and woken."""
-    return frame["system_s"] / (frame["user_s"] + frame["system_s"])
-
-
-@metric(unit="images/s", better="higher")
-def images_per_second(frame: pd.DataFrame) -> pd.Series:
-    """Of models, one call after the other: where the host takes longer than the device, at its pace."""
-    slower = frame[["time_s", "host_s"]].max(axis=1).where(frame["device"] == "cuda", frame["time_s"])
-    return (frame["batch"] / slower).where(frame["workload"] == "model")
