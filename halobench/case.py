@@ -11,6 +11,7 @@ from halobench.attention.problem import PROBLEM_FIELDS, Problem
 from halobench.errors import ImpossibleProblem, UsageError
 
 LAYOUTS = ("bhyxd", "channels_last", "nchw")
+ORIGINAL = "original"  # the implementation of a published model that is left as it is
 MODES = ("eager", "compiled")
 
 

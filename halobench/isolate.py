@@ -35,7 +35,7 @@ SPARE = 0.95  # of the free memory is what a child may take
 
 
 @dataclass(frozen=True)
-class Ended:
+class ChildFailure:
     """What became of a child that sent no result."""
 
     status: Status
@@ -54,9 +54,9 @@ def preload(modules: Iterable[str], wait_policy: str = openmp.DEFAULT) -> None:
         forkserver.ensure_running()
 
 
-def apart(
+def run_isolated(
     call: Callable[[], T], timeout: float, *, limited: bool = False, state: str = allocator.DEFAULT
-) -> T | Ended:
+) -> T | ChildFailure:
     """What a call gives in a child; after `timeout` seconds the child and all it started are killed.
 
     Args:
@@ -77,7 +77,7 @@ def apart(
             sent: list[T] = _receive(ours) if in_time else []
             child.join(timeout=GRACE_S)  # it ends by itself, unless it hangs
             if not in_time:
-                return Ended("timeout", f"no result after {timeout:g} s")
+                return ChildFailure("timeout", f"no result after {timeout:g} s")
             return sent[0] if sent else _ending(child, kills, said.read())
         finally:  # also when the user interrupts
             _kill(child)
@@ -91,14 +91,14 @@ def _receive(ours: Connection) -> list[Any]:
         return []
 
 
-def _ending(child: BaseProcess, kills: int, said: str) -> Ended:
+def _ending(child: BaseProcess, kills: int, said: str) -> ChildFailure:
     """Why a child that ended sent no result."""
     code = child.exitcode or 0
     if code == -signal.SIGKILL and _memory_kills() > kills:
-        return Ended("oom", "killed by the system for want of memory")
+        return ChildFailure("oom", "killed by the system for want of memory")
     how = f"signal {signal.Signals(-code).name}" if code < 0 else f"exit code {code} and no result"
     last = said.strip().splitlines()[-1:]
-    return Ended("crashed", ": ".join([f"ended with {how}", *last]))
+    return ChildFailure("crashed", ": ".join([f"ended with {how}", *last]))
 
 
 def _kill(child: BaseProcess) -> None:

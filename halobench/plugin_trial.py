@@ -9,7 +9,7 @@ import os
 import sys
 from pathlib import Path
 
-from halobench.attention.implementation import ATTENTIONS
+from halobench.attention.implementation import IMPLEMENTATIONS
 from halobench.plugins import why
 
 
@@ -21,7 +21,7 @@ def main(module: str, result: Path) -> None:
     except BaseException as error:  # also SystemExit: whatever is raised, it is left out
         failure = why(error)
     part = result.with_suffix(".part")
-    part.write_text(json.dumps({"names": ATTENTIONS.registered(), "failure": failure}), encoding="utf-8")
+    part.write_text(json.dumps({"names": IMPLEMENTATIONS.registered(), "failure": failure}), encoding="utf-8")
     part.rename(result)
 
 

@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.autograd import forward_ad
 
 from halobench.attention import Position, Problem
-from halobench.attention.implementation import ATTENTIONS
+from halobench.attention.implementation import IMPLEMENTATIONS
 
 Numbers = tuple[int, int, int, bool, bool, float, float]
 NUMBERS = 7
@@ -53,7 +53,7 @@ def differentiable(grad: Tensor, inputs: Sequence[Any], numbers: Numbers) -> lis
 
 def as_operations(q: Tensor, k: Tensor, v: Tensor, position: Position, problem: Problem) -> Tensor:
     """The same result by operations of torch, which have every rule that there is."""
-    return ATTENTIONS["haloed_blocked"].attend(q, k, v, position, problem)
+    return IMPLEMENTATIONS["haloed_blocked"].attend(q, k, v, position, problem)
 
 
 def transformed() -> bool:

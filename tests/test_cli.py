@@ -168,7 +168,7 @@ def test_a_sweep_can_leave_kernels_as_they_are(halobench, monkeypatch):
 
 
 def test_help_names_every_axis(halobench):
-    axes = {*spec.AttentionTable.model_fields, *spec.ModelTable.model_fields}
+    axes = {*spec.AttentionGrid.model_fields, *spec.ModelGrid.model_fields}
     _, out, _ = halobench("sweep --help")
     assert [name for name in axes if f"--{name.replace('_', '-')} " not in out] == []
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from halobench.attention import check, oracle
-from halobench.attention.implementation import ATTENTIONS
+from halobench.attention.implementation import IMPLEMENTATIONS
 from halobench.attention.problem_sets import PROBLEMS
 
 TEXT = (Path(__file__).parent.parent / "CONTRIBUTING.md").read_text(encoding="utf-8")
@@ -16,8 +16,8 @@ TEXT = (Path(__file__).parent.parent / "CONTRIBUTING.md").read_text(encoding="ut
 def tile_loop():
     example = re.search(r"```python\n(.*?@attention.*?)```", TEXT, re.DOTALL).group(1)
     exec(compile(example, "tile_loop.py", "exec"), {"__name__": "tile_loop"})
-    yield ATTENTIONS["tile_loop"]
-    ATTENTIONS.remove("tile_loop")
+    yield IMPLEMENTATIONS["tile_loop"]
+    IMPLEMENTATIONS.remove("tile_loop")
 
 
 def test_the_example_is_right_wherever_it_says_that_it_runs(tile_loop):

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from halobench.attention.implementation import ATTENTIONS
+from halobench.attention.implementation import IMPLEMENTATIONS
 from halobench.cli import app
 from halobench.report.contract import REPORTS
 from halobench.results.derived import METRICS
@@ -17,7 +17,7 @@ EXAMPLES = re.findall(
     r"^```python\n(.*?)^```", README + (ROOT / "docs/models.md").read_text(), re.MULTILINE | re.DOTALL
 )
 NAMES = {
-    "implementation": ATTENTIONS,
+    "implementation": IMPLEMENTATIONS,
     "metric": METRICS,
     "report": REPORTS,
     "preset": presets(),

@@ -7,12 +7,12 @@ import pytest
 import torch
 
 from halobench.attention import autotune, check, oracle
-from halobench.attention.implementation import ATTENTIONS, Attention
+from halobench.attention.implementation import IMPLEMENTATIONS, Implementation
 from halobench.attention.problem_sets import PROBLEMS, STANDARD
 from halobench.case import AttentionCase, ModelCase
 from halobench.device import ceilings, memory
 from halobench.measure.measurement import measure
-from halobench.measure.stopping import Stop
+from halobench.measure.stopping import StoppingCriterion
 from halobench.measure.workload import Settings
 from halobench.sweep.executors import process
 
@@ -20,7 +20,7 @@ pytestmark = [
     pytest.mark.gpu,
     pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device"),
 ]
-SETTINGS = Settings(stop=Stop(seconds=0.01))
+SETTINGS = Settings(stop=StoppingCriterion(seconds=0.01))
 
 
 TITLES = ("not square, odd heads", "cut-off blocks, zero border, stride", "wide values, odd block")
@@ -34,15 +34,15 @@ def case(name="haloed_blocked", **fields):
 
 
 @pytest.mark.parametrize("title", TITLES)
-@pytest.mark.parametrize("name", ATTENTIONS)
+@pytest.mark.parametrize("name", IMPLEMENTATIONS)
 def test_every_implementation_is_right_in_bfloat16(name, title):
     """In all dtypes and on all problems: `python -m halobench campaign --part check`."""
     problem = replace(PROBLEMS[title], dtype="bfloat16")
-    if reason := ATTENTIONS[name].unsupported(problem, "cuda", "forward_backward"):
+    if reason := IMPLEMENTATIONS[name].unsupported(problem, "cuda", "forward_backward"):
         pytest.skip(reason)
     given = oracle.inputs(problem, device="cuda")
     known = check.truth(problem, given)
-    results = check.run(ATTENTIONS[name].attend, problem, given, known.grad_out)
+    results = check.run(IMPLEMENTATIONS[name].attend, problem, given, known.grad_out)
     verdict = check.judge(results, problem, given, known)
     assert verdict.right, verdict
 
@@ -59,7 +59,7 @@ def test_a_child_of_the_server_measures_on_the_device():
 
 
 def test_an_allocation_that_no_device_has_room_for_is_said_to_be_one(registered):
-    registered(ATTENTIONS, "huge", Attention("huge", huge))
+    registered(IMPLEMENTATIONS, "huge", Implementation("huge", huge))
     assert measure(case("huge"), SETTINGS).status == "oom"
 
 
@@ -116,7 +116,7 @@ def fused(problem, dtype="bfloat16"):
 def test_every_configuration_is_right(kernel, title, monkeypatch):
     """Those of the whole batch, on one map."""
     problem, given, known = fused(replace(STANDARD[title], batch=1))
-    module = sys.modules[ATTENTIONS["triton_fused"].attend.__module__]
+    module = sys.modules[IMPLEMENTATIONS["triton_fused"].attend.__module__]
     every, target = module.configs, module._target(given.q.device)
     for config in every(kernel, STANDARD[title], target):
 
@@ -126,7 +126,7 @@ def test_every_configuration_is_right(kernel, title, monkeypatch):
         monkeypatch.setattr(module, "configs", only)
         forget(module)
         with autotune.defaults():
-            verdict = check.examine(ATTENTIONS["triton_fused"], problem, given, known)
+            verdict = check.examine(IMPLEMENTATIONS["triton_fused"], problem, given, known)
         assert verdict.right, (config, verdict)
     monkeypatch.undo()
     forget(module)
@@ -136,7 +136,7 @@ def test_every_configuration_is_right(kernel, title, monkeypatch):
 @pytest.mark.parametrize("dtype", ["bfloat16", "float16", "float32"])
 def test_a_head_whose_weights_leave_their_type_is_done_again(dtype, border):
     large = fused(replace(PROBLEMS["large logits"], border=border), dtype)
-    verdict = check.examine(ATTENTIONS["triton_fused"], *large)
+    verdict = check.examine(IMPLEMENTATIONS["triton_fused"], *large)
     assert verdict.right, verdict
 
 
@@ -158,7 +158,7 @@ def test_trials_find_a_configuration_and_keep_it(monkeypatch, tmp_path):
 def test_gradients_are_the_same_bits_every_time():
     problem, given, known = fused(PROBLEMS["cut-off blocks, zero border, stride"])
     first, second = (
-        check.run(ATTENTIONS["triton_fused"].attend, problem, given, known.grad_out) for _ in range(2)
+        check.run(IMPLEMENTATIONS["triton_fused"].attend, problem, given, known.grad_out) for _ in range(2)
     )
     assert all(torch.equal(first[name], second[name]) for name in first)
 
@@ -168,7 +168,7 @@ def test_a_cuda_graph_captures_forward_and_backward():
     inputs = [x.detach().requires_grad_() for x in given.tensors.values()]
 
     def step():
-        out = ATTENTIONS["triton_fused"].attend(*inputs[:3], tuple(inputs[3:]), problem)
+        out = IMPLEMENTATIONS["triton_fused"].attend(*inputs[:3], tuple(inputs[3:]), problem)
         return (out.detach(), *torch.autograd.grad(out, inputs, known.grad_out.to(out)))
 
     side = torch.cuda.Stream()
@@ -187,11 +187,11 @@ def test_a_cuda_graph_captures_forward_and_backward():
 def test_graphs_of_torch_compile_hold_what_is_kept_between_calls():
     """With mode="reduce-overhead": tensors that outlive a call may not lie in the pool of its graph."""
     problem, given, _ = fused(WIDE)
-    module = sys.modules[ATTENTIONS["triton_fused"].module]
+    module = sys.modules[IMPLEMENTATIONS["triton_fused"].module]
     inputs = [x.detach().requires_grad_() for x in given.tensors.values()]
 
     def step(q, k, v, height, width):
-        return ATTENTIONS["triton_fused"].attend(q, k, v, (height, width), problem)
+        return IMPLEMENTATIONS["triton_fused"].attend(q, k, v, (height, width), problem)
 
     compiled = torch.compile(step, mode="reduce-overhead")
     expected = torch.autograd.grad(step(*inputs).float().square().sum(), inputs)

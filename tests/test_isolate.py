@@ -17,7 +17,7 @@ pytestmark = pytest.mark.slow
 HEAD = """
 import os, subprocess, sys, threading, time, torch
 from halobench.attention import attention
-from halobench.attention.implementation import ATTENTIONS
+from halobench.attention.implementation import IMPLEMENTATIONS
 """
 BAD = {
     "wrong": "return v.clone()",
@@ -51,7 +51,7 @@ SCRIPT = """
 import json, sys
 from halobench.attention import Problem
 from halobench.case import AttentionCase
-from halobench.measure.stopping import Stop
+from halobench.measure.stopping import StoppingCriterion
 from halobench.measure.workload import Settings
 from halobench.sweep.executors import process
 
@@ -61,7 +61,7 @@ def case(name):
 
 names = json.loads(sys.argv[1])
 process.start([case(name) for name in names])
-settings = Settings(stop=Stop(seconds=1e-3, min_samples=1))
+settings = Settings(stop=StoppingCriterion(seconds=1e-3, min_samples=1))
 for name, timeout in names.items():
     record = process.measure(case(name), settings, timeout)
     shortest = min(record.samples, default=None)
@@ -77,7 +77,7 @@ def plugins(tmp_path_factory):
     (folder / "badly_behaved" / "__init__.py").touch()
     for name, body in BAD.items():
         option = ", unsupported=lambda *asked: 'needs a GPU'" if name == "elsewhere" else ""
-        lines = "right = ATTENTIONS['naive_global'].attend\n" + textwrap.dedent(body)
+        lines = "right = IMPLEMENTATIONS['naive_global'].attend\n" + textwrap.dedent(body)
         function = f"def {name}(q, k, v, position, problem):\n" + textwrap.indent(lines, "    ")
         file = folder / "badly_behaved" / f"{name}.py"
         file.write_text(f"{HEAD}\n{AT_IMPORT.get(name, '')}\n@attention({name!r}{option})\n{function}")

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import pytest
 
 from halobench import plugins
-from halobench.attention.implementation import ATTENTIONS, GROUP
+from halobench.attention.implementation import GROUP, IMPLEMENTATIONS
 
 
 @pytest.fixture
@@ -98,10 +98,10 @@ def test_a_name_that_no_plugin_bears_is_looked_for_without_an_import_of_the_othe
     plugins.load_until("test", "c", registered)
     assert importlib.import_module(folder.name).seen == ["second"]
     for name in ("b", "c"):
-        assert ATTENTIONS[name].module == f"{folder.name}.second"
-        ATTENTIONS.remove(name)
+        assert IMPLEMENTATIONS[name].module == f"{folder.name}.second"
+        IMPLEMENTATIONS.remove(name)
 
 
 def test_files_and_registrations_have_the_same_names():
     names = {module.rpartition(".")[2] for module in plugins.modules(GROUP)}
-    assert set(ATTENTIONS) == names - set(ATTENTIONS.unavailable)
+    assert set(IMPLEMENTATIONS) == names - set(IMPLEMENTATIONS.unavailable)

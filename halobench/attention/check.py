@@ -14,7 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from halobench.attention import oracle
-from halobench.attention.implementation import Attend, Attention
+from halobench.attention.implementation import Attend, Implementation
 from halobench.attention.oracle import Block, Inputs
 from halobench.attention.problem import Problem
 
@@ -87,7 +87,7 @@ def truth(problem: Problem, given: Inputs, seed: int = 0, bounds: Mapping[str, f
     return Truth(exact, sizes, known, grad_out, maps, chosen)
 
 
-def examine(entry: Attention, problem: Problem, given: Inputs, known: Truth) -> Verdict:
+def examine(entry: Implementation, problem: Problem, given: Inputs, known: Truth) -> Verdict:
     """Run an implementation and judge it: its output, and its gradients where it has a backward pass.
 
     Inputs that it changes are put back, also where it raises.

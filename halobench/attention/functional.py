@@ -5,7 +5,7 @@ from functools import lru_cache
 import torch
 from torch import Tensor
 
-from halobench.attention.implementation import ATTENTIONS, Position, resolved
+from halobench.attention.implementation import IMPLEMENTATIONS, Position, resolved
 from halobench.attention.problem import Problem
 
 NAMES = ("q", "k", "v", "relative height", "relative width")  # of the tensors of a call, in messages
@@ -65,7 +65,7 @@ def halo_attention(  # noqa: PLR0913  the public call: one keyword an option of 
                 f"{what} must be {q.dtype} on {q.device} like q, not {tensor.dtype} on {tensor.device}"
             )
     name = resolved(implementation, q.device.type)
-    entry = ATTENTIONS[name]
+    entry = IMPLEMENTATIONS[name]
     learns = torch.is_grad_enabled() and any(x.requires_grad for x in (q, k, v, *(position or ())))
     if reason := entry.unsupported(problem, q.device.type, "forward_backward" if learns else "forward"):
         raise ValueError(f"{name} can not do this: {reason}")

@@ -33,7 +33,7 @@ def runs_anywhere(problem: Problem, device: str, direction: str) -> str | None:
 
 
 @dataclass(frozen=True)
-class Attention:
+class Implementation:
     """An implementation: what computes it, where it can not run, how many query-slot pairs it computes.
 
     Others' code may want its inputs in another form than the contract's: `adapt` is what our wrapper
@@ -50,7 +50,7 @@ class Attention:
     module: str = ""  # whose import registers it
 
 
-ATTENTIONS: Registry[Attention] = Registry("attention implementation", GROUP)
+IMPLEMENTATIONS: Registry[Implementation] = Registry("attention implementation", GROUP)
 
 
 def attention(  # noqa: PLR0913  one keyword a field of the contract
@@ -69,7 +69,9 @@ def attention(  # noqa: PLR0913  one keyword a field of the contract
     module = str(sys._getframe(1).f_globals["__name__"])  # the function may be another module's
 
     def register(attend: Attend) -> Attend:
-        ATTENTIONS.add(name, Attention(name, attend, unsupported, slots, adapt, imports, kernels, module))
+        IMPLEMENTATIONS.add(
+            name, Implementation(name, attend, unsupported, slots, adapt, imports, kernels, module)
+        )
         return attend
 
     return register
@@ -83,7 +85,7 @@ def load(implementation: str) -> None:
         LeftOutError: its plug-in can not be imported.
     """
     for name in (*AUTO.values(), AUTO_ELSEWHERE) if implementation == "auto" else (implementation,):
-        _ = ATTENTIONS[name]
+        _ = IMPLEMENTATIONS[name]
 
 
 def resolved(implementation: str, device: str) -> str:

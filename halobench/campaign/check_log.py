@@ -13,12 +13,12 @@ from typing import NamedTuple
 
 from halobench import files, isolate
 from halobench.attention import check, oracle
-from halobench.attention.implementation import ATTENTIONS
+from halobench.attention.implementation import IMPLEMENTATIONS
 from halobench.attention.problem import Problem
 from halobench.attention.problem_sets import PROBLEMS, SETS
 from halobench.device import ptxas
 from halobench.device.device import answers
-from halobench.isolate import Ended
+from halobench.isolate import ChildFailure
 
 KNOWN = PROBLEMS | SETS["all"]
 AT_ONCE = 6  # problems of a child, at most: what a child that ends loses is little
@@ -34,7 +34,7 @@ class Asked(NamedTuple):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Line:
+class CheckResult:
     """What became of one problem."""
 
     implementation: str
@@ -72,11 +72,11 @@ def tell_all(asked: Iterable[Asked], device: str, file: Path, processes: int) ->
 
 def _tell_share(share: list[Asked], device: str, file: Path) -> None:
     while share and not _stop(file).exists():
-        done = isolate.apart(partial(tell, share, device, file), ENOUGH_S * len(share))
+        done = isolate.run_isolated(partial(tell, share, device, file), ENOUGH_S * len(share))
         told = {line.asked for line in read(file)}
         share = [each for each in share if each not in told]
-        if share and isinstance(done, Ended):
-            add(Line(**share.pop(0)._asdict(), status=done.status, reason=done.reason), file)
+        if share and isinstance(done, ChildFailure):
+            add(CheckResult(**share.pop(0)._asdict(), status=done.status, reason=done.reason), file)
 
 
 def tell(asked: Iterable[Asked], device: str, file: Path) -> None:
@@ -94,21 +94,21 @@ def _stop(file: Path) -> Path:
     return file.with_suffix(".stop")
 
 
-def add(line: Line, file: Path) -> None:
+def add(line: CheckResult, file: Path) -> None:
     files.add_line(json.dumps(asdict(line)), file)
 
 
-def read(file: Path) -> list[Line]:
+def read(file: Path) -> list[CheckResult]:
     """Of each problem the last, for what was interrupted is done again; none where there is no file."""
-    lines = [Line(**json.loads(line)) for line in files.objects(file)]
+    lines = [CheckResult(**json.loads(line)) for line in files.objects(file)]
     return list({line.asked: line for line in lines}.values())
 
 
-def verdict(asked: Asked, device: str) -> Line:
+def verdict(asked: Asked, device: str) -> CheckResult:
     """Whatever happens, a line."""
     problem = replace(KNOWN[asked.problem], dtype=asked.dtype)
-    line = partial(Line, **asked._asdict())
-    if reason := ATTENTIONS[asked.implementation].unsupported(problem, device, "forward"):
+    line = partial(CheckResult, **asked._asdict())
+    if reason := IMPLEMENTATIONS[asked.implementation].unsupported(problem, device, "forward"):
         return line(status="unsupported", reason=reason)
     try:
         return _examined(asked, problem, device)
@@ -116,8 +116,10 @@ def verdict(asked: Asked, device: str) -> Line:
         return line(status="failed", reason=f"{type(error).__name__}: {error}".splitlines()[0])
 
 
-def _examined(asked: Asked, problem: Problem, device: str) -> Line:
+def _examined(asked: Asked, problem: Problem, device: str) -> CheckResult:
     given = oracle.inputs(problem, device=device)
-    found = check.examine(ATTENTIONS[asked.implementation], problem, given, check.truth(problem, given))
+    found = check.examine(IMPLEMENTATIONS[asked.implementation], problem, given, check.truth(problem, given))
     status, reason = ("right", "") if found.right else ("wrong", str(found))
-    return Line(**asked._asdict(), status=status, reason=reason, errors=found.errors, bounds=found.bounds)
+    return CheckResult(
+        **asked._asdict(), status=status, reason=reason, errors=found.errors, bounds=found.bounds
+    )

@@ -101,7 +101,7 @@ def samples(found: list[Found]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=SAMPLES)
 
 
-def checks(lines: list[check_log.Line]) -> pd.DataFrame:
+def checks(lines: list[check_log.CheckResult]) -> pd.DataFrame:
     """Of the part `check` a row an output or a gradient: its error, and what is allowed."""
     rows = [
         {"implementation": line.implementation, "dtype": line.dtype, "problem": line.problem}

@@ -17,7 +17,7 @@ from typing import Any
 from halobench import isolate, units
 from halobench.attention import autotune
 from halobench.campaign import merge, summary
-from halobench.campaign.steps import PARTS, PRELOAD, ROOT, Part
+from halobench.campaign.steps import PARTS, PRELOAD, ROOT, Step
 from halobench.campaign.summary import JSON, entries
 from halobench.campaign.sweeps import OutOfTime, Setup, runs
 from halobench.device.device import devices
@@ -69,7 +69,7 @@ def spent(out: Path) -> float:
     return float(sum(entry["seconds"] for entry in entries(out).values()))
 
 
-def chosen(names: str) -> dict[str, Part]:
+def chosen(names: str) -> dict[str, Step]:
     """The parts of a comma list, in the order of the campaign."""
     wanted = list(PARTS) if names == "all" else names.split(",")
     if unknown := [name for name in wanted if name not in PARTS]:
@@ -89,7 +89,7 @@ def must_go(setup: Setup) -> None:
             raise UsageError(f"{known}, this is {commit()}: give another --out")
 
 
-def show_plan(setup: Setup, parts: Mapping[str, Part], say: Say = print) -> int:
+def show_plan(setup: Setup, parts: Mapping[str, Step], say: Say = print) -> int:
     """Print how long each part will take, and what came of it already."""
     known = entries(setup.out)
     for name, part in parts.items():
@@ -99,7 +99,7 @@ def show_plan(setup: Setup, parts: Mapping[str, Part], say: Say = print) -> int:
 
 
 def go_on(
-    setup: Setup, parts: Mapping[str, Part], budget: float, say: Say, archive: Path
+    setup: Setup, parts: Mapping[str, Step], budget: float, say: Say, archive: Path
 ) -> dict[str, dict[str, Any]]:
     """Run what is not done, as far as the budget reaches; the entries of campaign.json.
 
@@ -124,7 +124,7 @@ def go_on(
     return entries(setup.out)
 
 
-def _try(setup: Setup, name: str, part: Part, left: float, say: Say) -> None:
+def _try(setup: Setup, name: str, part: Step, left: float, say: Say) -> None:
     found = entries(setup.out)
     before = found.get(name, _nothing(setup))
     entry = _left(before, part, left) if left < part.least_s else _attempt(part, setup, before, left)
@@ -142,13 +142,13 @@ def _nothing(setup: Setup) -> dict[str, Any]:
     return {"status": LEFT, "seconds": 0.0, "detail": "", "device": setup.device, "commit": commit()}
 
 
-def _left(before: dict[str, Any], part: Part, left: float) -> dict[str, Any]:
+def _left(before: dict[str, Any], part: Step, left: float) -> dict[str, Any]:
     """What was begun keeps what is known of it."""
     why = f"left for the next call: needs {part.least_s:g} s at least, {max(0.0, left):.0f} s are left"
     return before if before["status"] == UNFINISHED else before | {"detail": why}
 
 
-def _attempt(part: Part, setup: Setup, before: dict[str, Any], left: float) -> dict[str, Any]:
+def _attempt(part: Step, setup: Setup, before: dict[str, Any], left: float) -> dict[str, Any]:
     start = time.monotonic()
     try:
         with _limited(left):

@@ -17,7 +17,7 @@ import torch
 
 from halobench import files, plugins
 from halobench.attention import check, oracle
-from halobench.attention.implementation import ATTENTIONS
+from halobench.attention.implementation import IMPLEMENTATIONS
 from halobench.attention.oracle import Inputs
 from halobench.attention.problem import Problem
 from halobench.device import clock, nvml, ptxas
@@ -43,7 +43,9 @@ def measure(title: str, problem: Problem, names: tuple[str, ...], device: str, l
     known = check.truth(problem, given)
     faults = {name: _fault(name, problem, given, known) for name in names}
     keys = [(name, direction) for direction in DIRECTIONS for name in names]
-    reasons = {key: ATTENTIONS[key[0]].unsupported(problem, device, key[1]) or faults[key[0]] for key in keys}
+    reasons = {
+        key: IMPLEMENTATIONS[key[0]].unsupported(problem, device, key[1]) or faults[key[0]] for key in keys
+    }
     calls = {key: _call(key, problem, given) for key in keys if not reasons[key]}
     samples = _in_turn(calls, device)
     for name, _ in list(calls):
@@ -59,7 +61,7 @@ def measure(title: str, problem: Problem, names: tuple[str, ...], device: str, l
 
 def _fault(name: str, problem: Problem, given: Inputs, known: check.Truth) -> str:
     """Why an implementation is not timed at all; empty where it is right, or can not run."""
-    if ATTENTIONS[name].unsupported(problem, given.q.device.type, "forward"):
+    if IMPLEMENTATIONS[name].unsupported(problem, given.q.device.type, "forward"):
         return ""
     try:
         return _wrong(name, problem, given, known)
@@ -68,14 +70,14 @@ def _fault(name: str, problem: Problem, given: Inputs, known: check.Truth) -> st
 
 
 def _wrong(name: str, problem: Problem, given: Inputs, known: check.Truth) -> str:
-    verdict = check.examine(ATTENTIONS[name], problem, given, known)
+    verdict = check.examine(IMPLEMENTATIONS[name], problem, given, known)
     return "" if verdict.right else str(verdict)
 
 
 def _call(key: Key, problem: Problem, given: Inputs) -> Call:
     name, direction = key
     grad_out = given.grad_out if direction == "forward_backward" else None
-    return lambda: check.run(ATTENTIONS[name].attend, problem, given, grad_out)
+    return lambda: check.run(IMPLEMENTATIONS[name].attend, problem, given, grad_out)
 
 
 def _in_turn(calls: dict[Key, Call], device: str) -> dict[Key, list[Found]]:

@@ -15,18 +15,18 @@ from typing import Any
 import pandas as pd
 
 from halobench import isolate
-from halobench.attention.implementation import ATTENTIONS
+from halobench.attention.implementation import IMPLEMENTATIONS
 from halobench.attention.problem_sets import PROBLEMS, SETS, STANDARD
 from halobench.campaign import check_log, summary
 from halobench.campaign import speed as campaign_speed
-from halobench.campaign.check_log import Asked, Line
+from halobench.campaign.check_log import Asked, CheckResult
 from halobench.campaign.speed import BESIDE, OURS
 from halobench.campaign.sweeps import Setup, counts, runs, sweep, sweep_seconds
 from halobench.case import AttentionCase
 from halobench.device import ceilings, ptxas
 from halobench.errors import UsageError
-from halobench.isolate import Ended
-from halobench.measure.stopping import Stop
+from halobench.isolate import ChildFailure
+from halobench.measure.stopping import StoppingCriterion
 from halobench.measure.workload import Settings
 from halobench.report import output
 from halobench.results.environment import environment
@@ -54,7 +54,7 @@ SMALL_TITLES = ("one position", "no halo", "zero border")
 
 
 @dataclass(frozen=True)
-class Part:
+class Step:
     """`do` says in a line what came of it; it is not begun with less than `least_s` seconds left.
 
     After `most_s` it makes room for the parts behind it, and goes on if time is left after these.
@@ -92,7 +92,7 @@ def check(setup: Setup) -> str:
 
 def check_peers(setup: Setup) -> str:
     """All others likewise; those that compile last."""
-    names = sorted(set(ATTENTIONS) - {OURS}, key=lambda name: name in estimate.COMPILED)
+    names = sorted(set(IMPLEMENTATIONS) - {OURS}, key=lambda name: name in estimate.COMPILED)
     names = ["naive_global"] if setup.small else names
     titles = SMALL_TITLES if setup.small else tuple(PROBLEMS)
     dtypes = ("float32",) if setup.small else DTYPES
@@ -114,16 +114,20 @@ def bundled_ptxas(setup: Setup) -> str:
     """What the ptxas in Triton's wheel makes of the kernel that release 12.8 is known to miscompile."""
     if setup.device != "cuda":
         return "not run: it needs a GPU"
-    done = isolate.apart(partial(_with_bundled, Asked(OURS, "bfloat16", MISCOMPILED), setup.device), PTXAS_S)
+    done = isolate.run_isolated(
+        partial(_with_bundled, Asked(OURS, "bfloat16", MISCOMPILED), setup.device), PTXAS_S
+    )
     line = (
-        f"{done.status}: {done.reason}" if isinstance(done, Ended) else f"{done.status} {done.reason}".strip()
+        f"{done.status}: {done.reason}"
+        if isinstance(done, ChildFailure)
+        else f"{done.status} {done.reason}".strip()
     )
     told = f"ptxas {ptxas.release(ptxas.bundled()) or 'of no release'}, {MISCOMPILED}: {line}"
     (setup.out / "ptxas.txt").write_text(told + "\n", encoding="utf-8")
     return told
 
 
-def _with_bundled(asked: Asked, device: str) -> Line:
+def _with_bundled(asked: Asked, device: str) -> CheckResult:
     with tempfile.TemporaryDirectory(prefix="halobench-") as cache:
         os.environ |= {ptxas.VARIABLE: ptxas.bundled(), "TRITON_CACHE_DIR": cache}
         return check_log.verdict(asked, device)
@@ -138,8 +142,8 @@ def speed(setup: Setup) -> str:
     for title, problem in problems.items():
         if title not in known:
             call = partial(campaign_speed.measure, title, problem, BESIDE, setup.device, LAYOUT)
-            done = isolate.apart(call, SPEED_S)
-            if isinstance(done, Ended):
+            done = isolate.run_isolated(call, SPEED_S)
+            if isinstance(done, ChildFailure):
                 told.append(f"{title} {done.status}: {done.reason}")
             else:
                 campaign_speed.add(done, file)
@@ -150,8 +154,8 @@ def clocks(setup: Setup) -> str:
     """How a flush and the time since the last work change what a clock says."""
     if setup.device != "cuda":
         return "not run: a CPU has one clock"
-    done = isolate.apart(partial(campaign_speed.clocks, STANDARD[TUNED[0]], LAYOUT), CLOCK_S)
-    if isinstance(done, Ended):
+    done = isolate.run_isolated(partial(campaign_speed.clocks, STANDARD[TUNED[0]], LAYOUT), CLOCK_S)
+    if isinstance(done, ChildFailure):
         raise RuntimeError(f"{done.status}: {done.reason}")
     (setup.out / summary.CLOCK).write_text(json.dumps(done), encoding="utf-8")
     return "; ".join(f"{name} {seconds * 1e6:.1f} us" for name, seconds in done["medians"].items())
@@ -162,13 +166,13 @@ def tune(setup: Setup) -> str:
     told, right = [], 0
     for title in TUNED:
         problem = STANDARD[title]
-        if reason := ATTENTIONS[OURS].unsupported(problem, setup.device, "forward_backward"):
+        if reason := IMPLEMENTATIONS[OURS].unsupported(problem, setup.device, "forward_backward"):
             return f"nothing to tune: {OURS} {reason}"
         case = AttentionCase(
             implementation=OURS, direction="forward_backward", problem=problem, layout=LAYOUT,
             device=setup.device,
         )  # fmt: skip
-        found = process.measure(case, Settings(stop=Stop(seconds=0.01)), TUNING_S)
+        found = process.measure(case, Settings(stop=StoppingCriterion(seconds=0.01)), TUNING_S)
         told.append(f"{title}: {found.config or found.reason} ({found.status})")
         right += found.status == "ok"
     if not right:
@@ -180,8 +184,8 @@ def measure_ceilings(setup: Setup) -> str:
     """A group that fails leaves a reason."""
     found: dict[str, Any] = {"environment": environment([]), "ceilings": {}, "failed": {}}
     for name, measure in ceilings.GROUPS.items():
-        done = isolate.apart(partial(measure, setup.device, setup.small), CEILINGS_S)
-        if isinstance(done, Ended):
+        done = isolate.run_isolated(partial(measure, setup.device, setup.small), CEILINGS_S)
+        if isinstance(done, ChildFailure):
             found["failed"][name] = f"{done.status}: {done.reason}"
         else:
             found["ceilings"] |= {key: {"value": value, "unit": unit} for key, (value, unit) in done.items()}
@@ -201,31 +205,31 @@ def reports(setup: Setup) -> str:
 
 
 PARTS = {
-    "check": Part(
+    "check": Step(
         "ours in three dtypes on hard and standard problems", check, lambda setup: 60.0, 30.0, 150.0
     ),
-    "ptxas": Part(
+    "ptxas": Step(
         "what the bundled ptxas makes of 32 channels", bundled_ptxas, lambda setup: 15.0, 15.0, 60.0
     ),
-    "ceilings": Part("what the device can do at most", measure_ceilings, lambda setup: 25.0, 25.0, 60.0),
-    "speed": Part("the standard problems, ours and others in turn", speed, lambda setup: 80.0, 20.0, 150.0),
-    "tests": Part("the tests that need a GPU", tests, lambda setup: 40.0, 30.0, 90.0),
-    "clock": Part("flushes and the warm-up compared", clocks, lambda setup: 15.0, 15.0, 60.0),
-    "tuning": Part("which configurations of our kernels are fastest", tune, lambda setup: 60.0, 30.0, 120.0),
-    "attention": Part(
+    "ceilings": Step("what the device can do at most", measure_ceilings, lambda setup: 25.0, 25.0, 60.0),
+    "speed": Step("the standard problems, ours and others in turn", speed, lambda setup: 80.0, 20.0, 150.0),
+    "tests": Step("the tests that need a GPU", tests, lambda setup: 40.0, 30.0, 90.0),
+    "clock": Step("flushes and the warm-up compared", clocks, lambda setup: 15.0, 15.0, 60.0),
+    "tuning": Step("which configurations of our kernels are fastest", tune, lambda setup: 60.0, 30.0, 120.0),
+    "attention": Step(
         "the preset gpu",
         partial(sweep, name="attention"),
         partial(sweep_seconds, name="attention"),
         30.0,
         180.0,
     ),
-    "models": Part(
+    "models": Step(
         "the preset gpu_models",
         partial(sweep, name="models"),
         partial(sweep_seconds, name="models"),
         60.0,
         180.0,
     ),
-    "peers": Part("the others on hard problems", check_peers, lambda setup: 60.0, 30.0, 120.0),
-    "report": Part("pages, tables and figures of what is there", reports, lambda setup: 30.0, 10.0),
+    "peers": Step("the others on hard problems", check_peers, lambda setup: 60.0, 30.0, 120.0),
+    "report": Step("pages, tables and figures of what is there", reports, lambda setup: 30.0, 10.0),
 }

@@ -12,7 +12,7 @@ from halobench.errors import UsageError
 from halobench.results.store import NAME, Store
 from halobench.sweep import estimate, session
 from halobench.sweep.plan import plan
-from halobench.sweep.spec import RunTable, Spec, preset, spec
+from halobench.sweep.spec import RunSettings, Spec, preset, spec
 
 SWEEPS = {"attention": ("gpu", "attention"), "models": ("gpu_models", "model")}  # preset and workload
 SMALL = {  # axes of a sweep that tries everything out on a CPU
@@ -78,7 +78,7 @@ def runs(out: Path) -> dict[str, Path]:
     return {folder.name: folder for name in SWEEPS for folder in folders(out, name)}
 
 
-def _opened(setup: Setup, name: str) -> tuple[Store, RunTable]:
+def _opened(setup: Setup, name: str) -> tuple[Store, RunSettings]:
     source, workload = SWEEPS[name]
     command = ["halobench", "sweep", source, "--workload", workload]
     for last in folders(setup.out, name)[-1:]:

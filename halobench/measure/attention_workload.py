@@ -8,12 +8,12 @@ from torch import Tensor
 
 from halobench.attention import check, oracle
 from halobench.attention.check import Truth, Verdict
-from halobench.attention.implementation import ATTENTIONS, Attention
+from halobench.attention.implementation import IMPLEMENTATIONS, Implementation
 from halobench.attention.oracle import Inputs
 from halobench.attention.problem import Problem
 from halobench.case import AttentionCase
 from halobench.device.clock import Call
-from halobench.measure.workload import Judged, Ready, Settings, first_call, shared, short_of_memory
+from halobench.measure.workload import Judged, PreparedCase, Settings, first_call, shared, short_of_memory
 from halobench.plugins import told
 from halobench.results.record import Work
 
@@ -22,17 +22,17 @@ BLOCKS = 3  # along an axis of a map on which gradients are judged where the who
 
 
 def unsupported(case: AttentionCase) -> str | None:
-    return ATTENTIONS[case.implementation].unsupported(case.problem, case.device, case.direction)
+    return IMPLEMENTATIONS[case.implementation].unsupported(case.problem, case.device, case.direction)
 
 
 def work(case: AttentionCase) -> Work:
     problem, direction = case.problem, case.direction
-    slots = ATTENTIONS[case.implementation].slots(problem)
+    slots = IMPLEMENTATIONS[case.implementation].slots(problem)
     return Work(problem.flop(direction), problem.flop(direction, slots), problem.min_bytes(direction))
 
 
-def prepare(case: AttentionCase, settings: Settings) -> Ready:
-    entry, problem = ATTENTIONS[case.implementation], case.problem
+def prepare(case: AttentionCase, settings: Settings) -> PreparedCase:
+    entry, problem = IMPLEMENTATIONS[case.implementation], case.problem
     ring = _ring(case, settings)
     live = ring[0][0].clone()
     backward = case.direction == "forward_backward"
@@ -52,7 +52,7 @@ def prepare(case: AttentionCase, settings: Settings) -> Ready:
         given, known = ring[turn]
         return _judged(check.judge(_judgeable(results, problem, known), problem, given, known))
 
-    return Ready(
+    return PreparedCase(
         call=call,
         first=first,
         write=lambda turn: live.write(ring[turn][0]),
@@ -85,7 +85,7 @@ def _judgeable(results: dict[str, Tensor], problem: Problem, known: Truth) -> di
     return {name: check.only(x, known.maps, known.chosen, problem) for name, x in seen.items()}
 
 
-def _gradients(entry: Attention, case: AttentionCase, settings: Settings) -> Judged:
+def _gradients(entry: Implementation, case: AttentionCase, settings: Settings) -> Judged:
     """Judge gradients that the case's own calls do not show.
 
     A large forward problem is cut down for it. An implementation without a backward pass says so, and is not
@@ -131,7 +131,7 @@ def _worse(one: Judged, other: Judged) -> Judged:
 
 def _adapting(case: AttentionCase, given: Inputs) -> Call | None:
     """What the wrapper of others' code does to the inputs, and to their gradients."""
-    adapt = ATTENTIONS[case.implementation].adapt
+    adapt = IMPLEMENTATIONS[case.implementation].adapt
     if adapt is None:
         return None
     backward = case.direction == "forward_backward"

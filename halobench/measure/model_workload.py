@@ -9,17 +9,16 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from halobench.attention import check
-from halobench.attention.implementation import ATTENTIONS
-from halobench.case import ModelCase
+from halobench.attention.implementation import IMPLEMENTATIONS
+from halobench.case import ORIGINAL, ModelCase
 from halobench.device import toolchain
-from halobench.measure.workload import Judged, Ready, Settings, first_call, shared
+from halobench.measure.workload import Judged, PreparedCase, Settings, first_call, shared
 from halobench.models import flop_count, zoo
-from halobench.models.swap import AS_PUBLISHED
 from halobench.results.record import Work
 
 SETS = 3  # of images
 REFERENCE = "haloed_blocked"  # in float64, what our own networks are compared with
-AS_IT_IS = ("", AS_PUBLISHED)
+AS_IT_IS = ("", ORIGINAL)
 SLACK = 10  # times the largest error of the reference in the dtype: what layers amplify is left to chance
 DIRECTIONS = {"inference": "forward", "training": "forward_backward"}  # of the attention inside
 LEARNING_RATE = 1e-4  # small enough that random labels do not drive the weights away
@@ -32,7 +31,7 @@ def unsupported(case: ModelCase) -> str | None:
         reason = reason or toolchain.missing(case.device)
     if reason or case.implementation in AS_IT_IS:
         return reason
-    entry, direction = ATTENTIONS[case.implementation], DIRECTIONS[case.direction]
+    entry, direction = IMPLEMENTATIONS[case.implementation], DIRECTIONS[case.direction]
     asked = (replace(problem, dtype=case.dtype) for problem in flop_count.counted(*what).problems)
     reasons = (entry.unsupported(problem, case.device, direction) for problem in asked)
     return next(filter(None, reasons), None)
@@ -48,10 +47,10 @@ def work(case: ModelCase) -> Work:
         return Work()
 
 
-def prepare(case: ModelCase, settings: Settings) -> Ready:
+def prepare(case: ModelCase, settings: Settings) -> PreparedCase:
     it = _Network(case, settings)
     call: Callable[[], object] = it.step if case.direction == "training" else it.infer
-    return Ready(call=call, first=it.first, write=it.write, judge=it.judge, sets=SETS)
+    return PreparedCase(call=call, first=it.first, write=it.write, judge=it.judge, sets=SETS)
 
 
 class _Network:
@@ -174,6 +173,6 @@ def _reference(case: ModelCase, settings: Settings, dtype: torch.dtype) -> list[
 
 def _reference_of(case: ModelCase) -> str:
     """timm's own attention where it takes such images."""
-    published = zoo.find(case.model).implementation == AS_PUBLISHED
-    refused = published and flop_count.refusal(case.model, AS_PUBLISHED, case.image_size, case.batch)
-    return AS_PUBLISHED if published and not refused else REFERENCE
+    published = zoo.find(case.model).implementation == ORIGINAL
+    refused = published and flop_count.refusal(case.model, ORIGINAL, case.image_size, case.batch)
+    return ORIGINAL if published and not refused else REFERENCE

@@ -10,8 +10,8 @@ from torch import Tensor
 
 from halobench.device.clock import Call, Clock, Sample
 from halobench.device.usage import Others, Usage, own
-from halobench.measure.stopping import Stop
-from halobench.measure.workload import Judged, Ready
+from halobench.measure.stopping import StoppingCriterion
+from halobench.measure.workload import Judged, PreparedCase
 
 SLICE_S = 0.02  # of calls between two sets of inputs; one call where that takes longer
 SETTLED = 3  # calls in a row that are no faster than all before them end the warm-up
@@ -40,7 +40,7 @@ def _settled(samples: Sequence[Sample]) -> bool:
     return len(times) > SETTLED and min(times[-SETTLED:]) >= FASTER * min(times[:-SETTLED])
 
 
-def take(ready: Ready, source: Clock, stop: Stop, chance: random.Random) -> Taken:
+def take(ready: PreparedCase, source: Clock, stop: StoppingCriterion, chance: random.Random) -> Taken:
     """Slices of calls until there are enough samples; the last call and one drawn at random are judged.
 
     The inputs are rewritten before each slice. How long a slice is, and so which call may be judged, is left
@@ -107,7 +107,7 @@ def _next(taken: Sequence[Sample]) -> int:
     return max(1, min(2 * len(taken), int(SLICE_S / mean_s) if mean_s > 0 else 1))
 
 
-def sample(call: Call, source: Clock, stop: Stop) -> list[Sample]:
+def sample(call: Call, source: Clock, stop: StoppingCriterion) -> list[Sample]:
     """Calls of anything until there are enough; a first series is never left without one."""
     samples: list[Sample] = []
     end = monotonic() + stop.patience * stop.seconds

@@ -7,7 +7,7 @@ from halobench.stats.interval import summary
 
 
 @dataclass(frozen=True, kw_only=True)
-class Stop:
+class StoppingCriterion:
     """When a series of samples is long enough: precise, or long, or out of patience."""
 
     seconds: float = 1.0  # of samples: the budget of a case

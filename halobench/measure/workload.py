@@ -16,7 +16,7 @@ import torch
 from halobench.attention import autotune as tuner
 from halobench.device import clock
 from halobench.device.clock import Call
-from halobench.measure.stopping import Stop
+from halobench.measure.stopping import StoppingCriterion
 from halobench.results.record import Work
 
 T = TypeVar("T")
@@ -28,7 +28,7 @@ class Settings:
     """What a run does the same for every case."""
 
     seed: int = 0
-    stop: Stop = field(default_factory=Stop)
+    stop: StoppingCriterion = field(default_factory=StoppingCriterion)
     autotune: str = "try"  # of `autotune.AUTOTUNE`
     truths: Path | None = None  # a folder where cases of one problem share what they are compared with
     compiled: Path | None = None  # a folder where cases share what torch.compile made
@@ -43,7 +43,7 @@ class Judged:
 
 
 @dataclass(frozen=True)
-class Ready:
+class PreparedCase:
     """A case that was set up; nothing of that is timed.
 
     Its inputs stay where they are in memory. There are `sets` of values for them, each with what it must come
@@ -71,7 +71,7 @@ class Workload(Protocol):
     def work(self, case: Any) -> Work:
         """What the case asks for and what is computed."""
 
-    def prepare(self, case: Any, settings: Settings) -> Ready: ...
+    def prepare(self, case: Any, settings: Settings) -> PreparedCase: ...
 
     def foresee(self, case: Any, settings: Settings) -> None:
         """Compute what cases of this problem share, so that none of them does."""

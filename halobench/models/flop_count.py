@@ -16,11 +16,12 @@ from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import FlopCounterMode, flop_registry
 
-from halobench.attention.implementation import ATTENTIONS, resolved
+from halobench.attention.implementation import IMPLEMENTATIONS, resolved
 from halobench.attention.layer import HaloAttention
 from halobench.attention.problem import Problem
+from halobench.case import ORIGINAL
 from halobench.models import swap
-from halobench.models.swap import AS_PUBLISHED, UsedHaloAttn
+from halobench.models.swap import UsedHaloAttn
 from halobench.models.zoo import create
 from halobench.results.record import Work
 
@@ -30,7 +31,7 @@ WHOLE = ""  # the name of a network among its modules
 
 
 @dataclass(frozen=True)
-class Counted:
+class FlopCount:
     """A network on a batch of images."""
 
     modules: dict[str, int]  # FLOP by name: of halo attention by the formula, else by torch
@@ -59,8 +60,8 @@ def work(  # noqa: PLR0913  what a model case says
         raise ValueError(f"direction must be one of {', '.join(PASSES)}, not {direction!r}")
     found = counted(name, implementation, image_size, batch)
     executed = found.by_torch
-    if implementation not in ("", AS_PUBLISHED):
-        slots = ATTENTIONS[resolved(implementation, device)].slots
+    if implementation not in ("", ORIGINAL):
+        slots = IMPLEMENTATIONS[resolved(implementation, device)].slots
         executed += sum(problem.flop(slots=slots(problem)) for problem in found.problems)
         executed -= found.by_torch_within
     return Work(found.flop * PASSES[direction], executed * PASSES[direction], params=found.params)
@@ -78,7 +79,7 @@ def refusal(name: str, implementation: str, image_size: int, batch: int) -> str 
 
 
 @cache
-def counted(name: str, implementation: str, image_size: int, batch: int) -> Counted:
+def counted(name: str, implementation: str, image_size: int, batch: int) -> FlopCount:
     """What a network has and does on such images; of ours as `haloed_blocked` does it.
 
     Raises:
@@ -88,7 +89,7 @@ def counted(name: str, implementation: str, image_size: int, batch: int) -> Coun
     with torch.device("meta"):
         network = create(name, implementation).eval()
         images = torch.empty(batch, 3, image_size, image_size)
-    problems = noted(network)
+    problems = record_problems(network)
     with torch.no_grad(), _Outputs() as outputs, FlopCounterMode(display=False) as counter:
         network(images)
     counts = _by_name(network, counter)
@@ -101,7 +102,7 @@ def counted(name: str, implementation: str, image_size: int, batch: int) -> Coun
     params = sum(parameter.numel() for parameter in network.parameters())
     asked = list(problems.values())
     by_torch = counter.get_total_flops()
-    return Counted(modules, by_torch, sum(within.values()), outputs.elements, asked, params)
+    return FlopCount(modules, by_torch, sum(within.values()), outputs.elements, asked, params)
 
 
 def _by_name(network: nn.Module, counter: FlopCounterMode) -> dict[str, dict[Any, int]]:
@@ -130,7 +131,7 @@ class _Outputs(TorchDispatchMode):
         return out
 
 
-def noted(network: nn.Module) -> dict[str, Problem]:
+def record_problems(network: nn.Module) -> dict[str, Problem]:
     """Filled in by the next call, in which ours attend as `COUNTED`: each halo layer's problem, by name."""
     problems: dict[str, Problem] = {}
 

@@ -14,7 +14,7 @@ from typing import Any
 import torch
 
 from halobench.models import flop_count, zoo
-from halobench.models.flop_count import Counted
+from halobench.models.flop_count import FlopCount
 from halobench.models.zoo import Model
 
 with warnings.catch_warnings():
@@ -30,7 +30,7 @@ PRODUCTS = {"conv", "linear", "matmul", "einsum", "addmm", "bmm", "scaled_dot_pr
 class Counts:
     """Of one inference of one image."""
 
-    counted: Counted  # ours and torch's
+    counted: FlopCount  # ours and torch's
     by_fvcore: int  # FLOP: twice what it says
     besides: int  # of these normalisation and pooling
 

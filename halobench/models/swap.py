@@ -11,8 +11,8 @@ from torch import Tensor, nn
 from halobench.attention.functional import halo_attention
 from halobench.attention.implementation import load
 from halobench.attention.problem import Problem
+from halobench.case import ORIGINAL
 
-AS_PUBLISHED = "original"
 SLACK, LEAST = 3, 4  # times the error of timm's own in the same dtype, and epsilons: as `halobench check`
 
 Network = TypeVar("Network", bound=nn.Module)
@@ -60,12 +60,12 @@ def use(model: Network, implementation: str, *, verify: bool = False) -> Network
         ValueError: a model without such layers, or a layer that is not right; the model stays as it was.
         KeyError: an unknown implementation; the message lists the known.
     """
-    if implementation != AS_PUBLISHED:
+    if implementation != ORIGINAL:
         load(implementation)
     layers = {name: layer for name, layer in model.named_modules() if isinstance(layer, HaloAttn)}
     if not layers:
         raise ValueError(f"{type(model).__name__} has no halo attention of timm inside")
-    if verify and implementation != AS_PUBLISHED:
+    if verify and implementation != ORIGINAL:
         for name, layer in layers.items():
             _must_be_right(layer, implementation, name)
     for layer in layers.values():
@@ -74,7 +74,7 @@ def use(model: Network, implementation: str, *, verify: bool = False) -> Network
 
 
 def _attend_by(layer: HaloAttn, implementation: str) -> None:
-    if implementation == AS_PUBLISHED:
+    if implementation == ORIGINAL:
         layer.__class__ = HaloAttn
         vars(layer).pop("implementation", None)
     else:
@@ -85,7 +85,7 @@ def _attend_by(layer: HaloAttn, implementation: str) -> None:
 def _must_be_right(layer: HaloAttn, implementation: str, name: str) -> None:
     """ValueError where a copy of a layer with random weights is not what timm's own is."""
     own, used = copy.deepcopy(layer), copy.deepcopy(layer)
-    _attend_by(own, AS_PUBLISHED)
+    _attend_by(own, ORIGINAL)
     _attend_by(used, implementation)
     generator = torch.Generator().manual_seed(0)
     for mine, theirs in zip(used.parameters(), own.parameters(), strict=True):

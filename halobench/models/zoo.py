@@ -8,9 +8,10 @@ import timm
 from torch import nn
 
 from halobench.attention.implementation import load
+from halobench.case import ORIGINAL
 from halobench.errors import UnknownName
 from halobench.models.halonet import CONFIGURATIONS, HaloNet
-from halobench.models.swap import AS_PUBLISHED, use
+from halobench.models.swap import use
 
 TIMM = "timm/"
 TIMM_HALO = (
@@ -51,16 +52,16 @@ class Model:
         """What it has inside when nothing else is asked for."""
         if not self.halo:
             return ""
-        return AS_PUBLISHED if self.name.startswith(TIMM) else "auto"
+        return ORIGINAL if self.name.startswith(TIMM) else "auto"
 
     def unsupported(self, implementation: str) -> str | None:
         """Why it can not have this attention inside, or None; KeyError for one that nobody knows."""
         if not self.halo:
             return f"{self.name} has no halo attention inside" if implementation else None
-        published = self.name.startswith(TIMM) and implementation == AS_PUBLISHED
-        if implementation in ("", AS_PUBLISHED) and not published:
+        published = self.name.startswith(TIMM) and implementation == ORIGINAL
+        if implementation in ("", ORIGINAL) and not published:
             return f"{self.name} needs an implementation of its attention: one of `halobench list`, or auto"
-        if implementation not in ("auto", AS_PUBLISHED):
+        if implementation not in ("auto", ORIGINAL):
             load(implementation)
         return None
 

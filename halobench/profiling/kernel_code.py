@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from halobench.attention.build import Build
-from halobench.attention.implementation import ATTENTIONS
+from halobench.attention.implementation import IMPLEMENTATIONS
 from halobench.attention.problem import Problem
 from halobench.device import ptxas
 from halobench.profiling.undefined_registers import undefined
@@ -49,7 +49,7 @@ Row = dict[str, Any]
 def rows(name: str, problems: dict[str, Problem], target: str) -> Iterator[Row]:
     """Of every kernel of an implementation on every problem; a kernel that does not compile says why."""
     for title, problem in problems.items():
-        for build in ATTENTIONS[name].kernels(problem, target):
+        for build in IMPLEMENTATIONS[name].kernels(problem, target):
             row = {"kernel": build.kernel, "target": target, "problem": title}
             try:
                 yield row | measure(build, target)

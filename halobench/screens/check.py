@@ -11,7 +11,7 @@ from rich.table import Table
 from halobench import units
 from halobench.attention import check, oracle
 from halobench.attention.check import Truth
-from halobench.attention.implementation import ATTENTIONS, Attention
+from halobench.attention.implementation import IMPLEMENTATIONS, Implementation
 from halobench.attention.oracle import Inputs
 from halobench.attention.problem import CHOICES, Problem
 from halobench.attention.problem_sets import PROBLEMS
@@ -55,8 +55,8 @@ def show(names: list[str], dtypes: list[str], device: str | None) -> int:
     What can not run on this device at all proves nothing either: that counts where it was asked for by name.
     """
     every = "all" in names
-    missing = ATTENTIONS.unavailable if every else {}
-    entries = list(ATTENTIONS.values()) if every else [ATTENTIONS[name] for name in names]
+    missing = IMPLEMENTATIONS.unavailable if every else {}
+    entries = list(IMPLEMENTATIONS.values()) if every else [IMPLEMENTATIONS[name] for name in names]
     device = usable(device or devices()[0])
     for dtype in dtypes:
         if dtype not in CHOICES["dtype"]:
@@ -68,11 +68,11 @@ def show(names: list[str], dtypes: list[str], device: str | None) -> int:
     return int(any(tally.wrong for tally in found) or any(tally.doubt for tally in asked))
 
 
-def _tallies(entries: list[Attention], dtype: str, device: str) -> dict[str, Tally]:
+def _tallies(entries: list[Implementation], dtype: str, device: str) -> dict[str, Tally]:
     """Of the hard problems, and of random ones of each implementation's own kind."""
     tallies = {entry.name: Tally() for entry in entries}
     hard = [(title, replace(problem, dtype=dtype), entries) for title, problem in PROBLEMS.items()]
-    kinds: dict[Problem, list[Attention]] = {}
+    kinds: dict[Problem, list[Implementation]] = {}
     for entry in entries:
         for problem in of_kind(partial(_refused, entry, device), dtype):
             kinds.setdefault(problem, []).append(entry)
@@ -96,12 +96,12 @@ def _leave(tallies: Iterable[Tally]) -> None:
         tally.wrong = tally.wrong or f"not asked further: {SPOILT}"
 
 
-def _refused(entry: Attention, device: str, problem: Problem) -> str | None:
+def _refused(entry: Implementation, device: str, problem: Problem) -> str | None:
     return entry.unsupported(problem, device, "forward")
 
 
 def _try(  # noqa: PLR0913  a problem, what is known of it, and where the outcome goes
-    entry: Attention, problem: Problem, title: str, given: Inputs, known: Truth, tally: Tally
+    entry: Implementation, problem: Problem, title: str, given: Inputs, known: Truth, tally: Tally
 ) -> None:
     if title == RANDOM and tally.seconds > PATIENCE_S:
         return

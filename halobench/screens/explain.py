@@ -17,9 +17,9 @@ from halobench.case import AttentionCase, Case, ModelCase, parse
 from halobench.console import console, result
 from halobench.errors import UsageError
 from halobench.files import writable_folder
-from halobench.isolate import Ended
+from halobench.isolate import ChildFailure
 from halobench.measure.measurement import workload
-from halobench.measure.stopping import Stop
+from halobench.measure.stopping import StoppingCriterion
 from halobench.measure.workload import Settings
 from halobench.models import zoo
 from halobench.profiling import modules, operators
@@ -55,15 +55,15 @@ def show(name: str, out: Path | None, seconds: float, command: list[str]) -> int
     if out is not None:
         writable_folder(out, new=True)
         write_environment(out, environment(command))
-    settings, screen = Settings(stop=Stop(seconds=seconds), autotune="known"), console()
+    settings, screen = Settings(stop=StoppingCriterion(seconds=seconds), autotune="known"), console()
     isolate.preload([module.__name__ for module in (process, workload(case), modules, operators)])
     record = process.measure(case, settings, LIMIT_S)
     screen.print(result(record), soft_wrap=True)
     if record.status != "ok":
         return 1
     if isinstance(case, ModelCase):
-        of_parts = isolate.apart(partial(modules.measured, case, settings), LIMIT_S)
-        if isinstance(of_parts, Ended):
+        of_parts = isolate.run_isolated(partial(modules.measured, case, settings), LIMIT_S)
+        if isinstance(of_parts, ChildFailure):
             return _failed(of_parts, screen)
         table = tabled(of_parts, record)
         _print_parts(table, screen)
@@ -71,8 +71,8 @@ def show(name: str, out: Path | None, seconds: float, command: list[str]) -> int
             table.to_csv(out / "parts.csv", index=False)
             save("parts", figure(table, case.id), out)
     trace = None if out is None else out / "trace.json"
-    found = isolate.apart(partial(operators.profiled, case, settings, trace), LIMIT_S)
-    if isinstance(found, Ended):
+    found = isolate.run_isolated(partial(operators.profiled, case, settings, trace), LIMIT_S)
+    if isinstance(found, ChildFailure):
         return _failed(found, screen)
     _print_operators(found, screen)
     if out is not None:
@@ -91,7 +91,7 @@ def _known(case: Case) -> None:
         modules.must_have_parts(case)
 
 
-def _failed(ended: Ended, screen: Console) -> int:
+def _failed(ended: ChildFailure, screen: Console) -> int:
     screen.print(f"{ended.status}: {ended.reason}", soft_wrap=True)
     return 1
 

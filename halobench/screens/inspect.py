@@ -11,7 +11,7 @@ import pandas as pd
 from rich.table import Table
 
 from halobench import units
-from halobench.attention.implementation import ATTENTIONS, no_kernels
+from halobench.attention.implementation import IMPLEMENTATIONS, no_kernels
 from halobench.attention.problem_sets import problems
 from halobench.console import console
 from halobench.errors import UsageError
@@ -48,7 +48,7 @@ def show(implementation: str, chosen: str, targets: Sequence[str], out: Path | N
     for target in targets:
         if target not in TARGETS:
             raise UsageError(f"target: {target!r} must be one of {', '.join(TARGETS)}")
-    if ATTENTIONS[implementation].kernels is no_kernels:
+    if IMPLEMENTATIONS[implementation].kernels is no_kernels:
         raise UsageError(f"implementation: {implementation} has no kernels of Triton")
     problems(chosen)
     must_be_new(out)

@@ -8,7 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from halobench import units
-from halobench.attention.implementation import ATTENTIONS
+from halobench.attention.implementation import IMPLEMENTATIONS
 from halobench.console import console, say_left_out
 from halobench.models import zoo
 from halobench.report.contract import REPORTS
@@ -21,14 +21,14 @@ def show() -> None:
     """Print names and what they are, and what was left out."""
     screen = console()
     screen.print(
-        _table("implementations", {name: _about(entry.attend) for name, entry in ATTENTIONS.items()})
+        _table("implementations", {name: _about(entry.attend) for name, entry in IMPLEMENTATIONS.items()})
     )
     screen.print(_table("models", {name: _model(name) for name in zoo.LISTED}))
     screen.print(f"any other model of timm: {zoo.TIMM}<its name>")
     screen.print(_table("metrics", {name: _metric(name) for name in METRICS}))
     screen.print(_table("reports", {name: entry.title for name, entry in REPORTS.items()}))
     screen.print(_table("presets", presets()))
-    for registry in (ATTENTIONS, METRICS, REPORTS):
+    for registry in (IMPLEMENTATIONS, METRICS, REPORTS):
         say_left_out(registry.unavailable)
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from halobench import units
-from halobench.attention.implementation import ATTENTIONS
+from halobench.attention.implementation import IMPLEMENTATIONS
 from halobench.case import AttentionCase, Case
 from halobench.console import console, say_left_out
 from halobench.device.device import devices
@@ -16,10 +16,10 @@ from halobench.screens.report import show
 from halobench.sweep import estimate, session
 from halobench.sweep import spec as specs
 from halobench.sweep.plan import ALL, Plan, plan
-from halobench.sweep.spec import WORKLOADS, AttentionTable, ModelTable, RunTable, Spec
+from halobench.sweep.spec import WORKLOADS, AttentionGrid, ModelGrid, RunSettings, Spec
 
-SETTINGS = tuple(RunTable.model_fields)
-AXES = tuple(dict.fromkeys([*AttentionTable.model_fields, *ModelTable.model_fields]))
+SETTINGS = tuple(RunSettings.model_fields)
+AXES = tuple(dict.fromkeys([*AttentionGrid.model_fields, *ModelGrid.model_fields]))
 
 
 def wanted(
@@ -58,10 +58,10 @@ def show_plan(spec: Spec) -> int:
 def _unavailable(spec: Spec) -> dict[str, str]:
     """Return the implementations that cannot be imported, each with the reason, where all are asked for."""
     every = any(ALL in table.implementation for table in (*spec.attention, *spec.model))
-    return ATTENTIONS.unavailable if every else {}
+    return IMPLEMENTATIONS.unavailable if every else {}
 
 
-def _costs(cases: list[Case], run: RunTable) -> dict[str, tuple[int, float]]:
+def _costs(cases: list[Case], run: RunSettings) -> dict[str, tuple[int, float]]:
     """Cases and seconds of each implementation of attention, and of each model; the longest first."""
     costs: dict[str, tuple[int, float]] = {}
     for case in cases:
@@ -87,7 +87,7 @@ def resume(folder: Path, command: list[str]) -> int:
     return _finish(run_store, settings, folder)
 
 
-def _finish(run_store: Store, settings: RunTable, folder: Path) -> int:
+def _finish(run_store: Store, settings: RunSettings, folder: Path) -> int:
     session.measure(run_store, settings, console())
     return show([folder], folder)
 

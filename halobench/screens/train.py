@@ -14,7 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from halobench import units
-from halobench.attention.implementation import ATTENTIONS, resolved
+from halobench.attention.implementation import IMPLEMENTATIONS, resolved
 from halobench.console import console, say_left_out
 from halobench.device.device import devices, usable
 from halobench.errors import UsageError
@@ -37,8 +37,8 @@ def show(names: Sequence[str] | None, asked: Recipe, seeds: int, device: str | N
         raise UsageError(f"{out} exists already; choose another --out")
     screen, device = console(), usable(device or devices()[0])
     data = trainer.digits(SMALL.image_size)
-    say_left_out(ATTENTIONS.unavailable)
-    chosen = [ATTENTIONS[name].name for name in names or style.ordered(ATTENTIONS)]
+    say_left_out(IMPLEMENTATIONS.unavailable)
+    chosen = [IMPLEMENTATIONS[name].name for name in names or style.ordered(IMPLEMENTATIONS)]
     runs = plan(chosen, seeds, device)
     took = units.seconds(sum(estimate(run, asked) for run in runs))
     screen.print(f"{len(runs)} runs of {asked.epochs} epochs, about {took}; into {out}")

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from halobench.sweep.session import settings_of
-from halobench.sweep.spec import RunTable
+from halobench.sweep.spec import RunSettings
 
 PRESET = "smoke"  # has one grid of each workload; every axis of it is replaced
 AXES = {
@@ -23,7 +23,7 @@ AXES = {
 }
 
 
-def command(row: Mapping[str, Any], settings: RunTable) -> str:
+def command(row: Mapping[str, Any], settings: RunSettings) -> str:
     """As a line for a shell; `row` is one of the frame."""
     words = ["halobench", "sweep", PRESET, "--workload", row["workload"]]
     axes = {name: _value(row, name) for name in AXES[row["workload"]]}

@@ -9,7 +9,7 @@ from math import prod
 
 from halobench.case import AttentionCase, Case, ModelCase
 from halobench.measure.measurement import workload
-from halobench.measure.stopping import Stop
+from halobench.measure.stopping import StoppingCriterion
 
 # On a CPU.
 START_CPU_S = {"attention": 0.15, "model": 0.6}  # a process, inputs, counting
@@ -48,7 +48,7 @@ def _compiling(case: Case) -> float:
 
 def _on_cpu(case: Case, samples_s: float) -> float:
     call_s = _executed(case) / (RATE_OF_A_CORE[case.workload] * case.threads)
-    stop = Stop(seconds=samples_s)
+    stop = StoppingCriterion(seconds=samples_s)
     sampled = min(max(samples_s, stop.min_samples * call_s), stop.patience * samples_s + call_s)
     return START_CPU_S[case.workload] + sampled + UNTIMED[case.workload] * call_s
 

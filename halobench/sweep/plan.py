@@ -8,16 +8,15 @@ from typing import Any
 
 import torch
 
-from halobench.attention.implementation import ATTENTIONS
+from halobench.attention.implementation import IMPLEMENTATIONS
 from halobench.attention.problem import Problem
-from halobench.case import AttentionCase, Case, ModelCase
+from halobench.case import ORIGINAL, AttentionCase, Case, ModelCase
 from halobench.device import allocator
 from halobench.device.device import devices, usable
 from halobench.errors import ImpossibleProblem, UsageError
-from halobench.sweep.spec import RESOLUTION, AttentionTable, ModelTable, Spec, Table
+from halobench.sweep.spec import RESOLUTION, AttentionGrid, Grid, ModelGrid, Spec
 
 ALL = "all"
-ORIGINAL = "original"
 
 
 @dataclass(frozen=True)
@@ -62,7 +61,7 @@ def _possible(combinations: Iterable[Callable[[], Case]]) -> Plan:
     return Plan(list(cases.values()), left_out)
 
 
-def _attention(table: AttentionTable) -> Iterator[Callable[[], Case]]:
+def _attention(table: AttentionGrid) -> Iterator[Callable[[], Case]]:
     """Implementations change fastest: those of one problem are measured side by side."""
     names = _implementations(table.implementation)
     axes: dict[str, list[Any]] = {
@@ -100,7 +99,7 @@ def _attention_case(
     return make
 
 
-def _models(table: ModelTable) -> Iterator[Callable[[], Case]]:
+def _models(table: ModelGrid) -> Iterator[Callable[[], Case]]:
     # Takes seconds, for timm: only where there are models.
     from halobench.models import zoo  # noqa: PLC0415  it imports timm, which takes seconds
 
@@ -137,17 +136,17 @@ def _model_case(
 def _implementations(names: list[str]) -> list[str]:
     """KeyError with the known names for an unknown one; of `all`, every one that can be imported."""
     if ALL in names:
-        return list(ATTENTIONS)
-    return [ATTENTIONS[name].name for name in names]
+        return list(IMPLEMENTATIONS)
+    return [IMPLEMENTATIONS[name].name for name in names]
 
 
-def _devices(table: Table) -> list[str]:
+def _devices(table: Grid) -> list[str]:
     return [usable(device) for device in table.device] or [devices()[0]]
 
 
-def _threads(table: Table) -> list[int]:
+def _threads(table: Grid) -> list[int]:
     return table.threads or [torch.get_num_threads()]
 
 
-def _allocators(table: Table) -> list[str]:
+def _allocators(table: Grid) -> list[str]:
     return table.allocator or [allocator.states()[0]]

@@ -9,7 +9,7 @@ from rich.console import Console
 from halobench.case import Case
 from halobench.console import watched
 from halobench.errors import OtherMachine
-from halobench.measure.stopping import Stop
+from halobench.measure.stopping import StoppingCriterion
 from halobench.measure.workload import Settings
 from halobench.results.environment import differences, environment
 from halobench.results.folder import read_environment, write_environment
@@ -17,7 +17,7 @@ from halobench.results.store import Store
 from halobench.sweep import spec
 from halobench.sweep.executors import process
 from halobench.sweep.schedule import run
-from halobench.sweep.spec import RunTable, Spec
+from halobench.sweep.spec import RunSettings, Spec
 
 SPEC = "spec.toml"
 
@@ -31,7 +31,7 @@ def start(folder: Path, cases: list[Case], wanted: Spec, command: list[str]) -> 
     return run_store
 
 
-def resume(folder: Path, command: list[str]) -> tuple[Store, RunTable]:
+def resume(folder: Path, command: list[str]) -> tuple[Store, RunSettings]:
     """A run that was interrupted; UsageError where this machine is not the one it was begun on."""
     run_store = Store(folder)
     settings = settings_of(folder)
@@ -40,14 +40,14 @@ def resume(folder: Path, command: list[str]) -> tuple[Store, RunTable]:
     return run_store, settings
 
 
-def measure(run_store: Store, settings: RunTable, console: Console) -> None:
+def measure(run_store: Store, settings: RunSettings, console: Console) -> None:
     """Measure what has no record yet, each case in a process of its own."""
     before = run_store.records()
     plan = run_store.plan()
     process.start(plan, settings.wait_policy)
     with tempfile.TemporaryDirectory(prefix="halobench-") as scratch:
         stop, truths, compiled = (
-            Stop(seconds=settings.seconds),
+            StoppingCriterion(seconds=settings.seconds),
             Path(scratch, "truths"),
             Path(scratch, "compiled"),
         )
@@ -61,6 +61,6 @@ def measure(run_store: Store, settings: RunTable, console: Console) -> None:
             run_store.add(record)
 
 
-def settings_of(folder: Path) -> RunTable:
+def settings_of(folder: Path) -> RunSettings:
     """Return the run settings that a run was begun with."""
     return spec.spec(spec.from_file(folder / SPEC), {}, {}).run

@@ -59,7 +59,7 @@ def _axis(*default: Any) -> Any:
     return Field(default=list(default), min_length=1)
 
 
-class Table(BaseModel):
+class Grid(BaseModel):
     """Axes that both workloads have; an empty `device`, `threads` or `allocator` is what the machine has."""
 
     model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
@@ -72,7 +72,7 @@ class Table(BaseModel):
     allocator: list[Annotated[str, AfterValidator(_allocator)]] = []
 
 
-class AttentionTable(Table):
+class AttentionGrid(Grid):
     """Axes of attention: `resolution` of the map, `dim` of queries and keys, `dim_v` as `dim` if empty."""
 
     resolution: list[Resolution] = Field(min_length=1)
@@ -91,7 +91,7 @@ class AttentionTable(Table):
     layout: list[Layout] = _axis("bhyxd")
 
 
-class ModelTable(Table):
+class ModelGrid(Grid):
     """Axes of models: an empty `image_size` is each model's own."""
 
     model: list[str] = Field(min_length=1)
@@ -101,7 +101,7 @@ class ModelTable(Table):
     layout: list[Annotated[str, _one_of("nchw", "channels_last")]] = _axis("nchw")
 
 
-class RunTable(BaseModel):
+class RunSettings(BaseModel):
     """How to measure: `seconds` of samples a case, `timeout` for all of it, and so many `replicates`.
 
     `autotune`: `try` kernels' configurations before samples are taken, use those `known` to be fastest on
@@ -124,9 +124,9 @@ class Spec(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    run: RunTable = RunTable()
-    attention: list[AttentionTable] = []
-    model: list[ModelTable] = []
+    run: RunSettings = RunSettings()
+    attention: list[AttentionGrid] = []
+    model: list[ModelGrid] = []
 
 
 def presets() -> dict[str, str]:
@@ -196,7 +196,7 @@ def _tables(name: str, content: Any) -> list[dict[str, Any]]:
 
 
 def _replaced(kind: str, table: dict[str, Any], axes: Mapping[str, list[str]]) -> dict[str, Any]:
-    known = (AttentionTable if kind == "attention" else ModelTable).model_fields
+    known = (AttentionGrid if kind == "attention" else ModelGrid).model_fields
     given = {name: list(values) for name, values in axes.items() if name in known}
     if "direction" in given:
         _must_be_directions(given["direction"])
@@ -212,7 +212,7 @@ def _must_be_directions(values: list[str]) -> None:
 
 
 def _must_have_effect(axes: Mapping[str, list[str]], tables: Mapping[str, list[Any]]) -> None:
-    fields = {"attention": AttentionTable.model_fields, "model": ModelTable.model_fields}
+    fields = {"attention": AttentionGrid.model_fields, "model": ModelGrid.model_fields}
     for name in axes:
         if not any(tables[kind] and name in fields[kind] for kind in WORKLOADS):
             kinds = [kind for kind in WORKLOADS if name in fields[kind]]

@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from halobench.attention.implementation import ATTENTIONS
+from halobench.attention.implementation import IMPLEMENTATIONS
 from halobench.attention.problem import Problem
 from halobench.errors import UsageError
 from halobench.models import flop_count
@@ -122,7 +122,7 @@ def unsupported(run: Run, batch: int) -> str | None:
     asked = problems(run.row, batch, run.dtype)
     if not asked:
         return None
-    entry = ATTENTIONS[run.implementation]
+    entry = IMPLEMENTATIONS[run.implementation]
     reasons = (entry.unsupported(problem, run.device, "forward_backward") for problem in asked)
     return next(filter(None, reasons), None)
 
@@ -131,7 +131,7 @@ def problems(row: Configuration, batch: int, dtype: str) -> list[Problem]:
     """What the network asks of halo attention, a problem a layer."""
     with torch.device("meta"), torch.no_grad():
         network = HaloNet(row, flop_count.COUNTED, classes=CLASSES)
-        asked = flop_count.noted(network)
+        asked = flop_count.record_problems(network)
         network(torch.empty(batch, 3, row.image_size, row.image_size))
     return [replace(problem, dtype=dtype) for problem in asked.values()]
 

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from halobench.attention import Problem, check, oracle
-from halobench.attention.implementation import ATTENTIONS, Attention
+from halobench.attention.implementation import IMPLEMENTATIONS, Implementation
 
 SMALL = Problem(height=6, width=6, block=2, halo=1, batch=2, heads=2, position="sum")
 LARGE = Problem(height=64, width=64, block=8, halo=3, batch=4, heads=8)
@@ -15,7 +15,7 @@ def verdict(problem, change, *, backward=True):
     given = oracle.inputs(problem)
     known = check.truth(problem, given)
     results = check.run(
-        ATTENTIONS["haloed_blocked"].attend, problem, given, known.grad_out if backward else None
+        IMPLEMENTATIONS["haloed_blocked"].attend, problem, given, known.grad_out if backward else None
     )
     change(results)
     return check.judge(results, problem, given, known)
@@ -100,7 +100,7 @@ def test_one_that_changes_its_inputs_is_wrong_and_they_are_put_back():
 
     given = oracle.inputs(SMALL)
     before, known = given.clone(), check.truth(SMALL, given)
-    forward_only = Attention(
+    forward_only = Implementation(
         "mine", scales, lambda problem, device, way: "none" if way != "forward" else None
     )
     assert str(check.examine(forward_only, SMALL, given, known)) == "it changes its inputs: q"
@@ -114,14 +114,14 @@ def test_rounding_is_right_where_the_truth_is_zero(dtype, seed):
     given = oracle.inputs(problem, seed=seed)
     known = check.truth(problem, given)
     assert known.exact["drel_width"].norm() < 1e-13  # one column: no weight depends on it
-    assert check.examine(ATTENTIONS["unfold_local"], problem, given, known).right
+    assert check.examine(IMPLEMENTATIONS["unfold_local"], problem, given, known).right
 
 
 def test_what_is_not_zero_there_is_wrong():
     problem = Problem(height=8, width=1, block=4, halo=1, position="sum")
     given = oracle.inputs(problem)
     known = check.truth(problem, given)
-    results = check.run(ATTENTIONS["unfold_local"].attend, problem, given, known.grad_out)
+    results = check.run(IMPLEMENTATIONS["unfold_local"].attend, problem, given, known.grad_out)
     results["drel_width"][0] += 1e-3
     assert str(check.judge(results, problem, given, known)).startswith("drel_width is off by")
 

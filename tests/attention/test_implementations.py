@@ -8,11 +8,11 @@ import torch
 from torch.fx.experimental.proxy_tensor import make_fx
 
 from halobench.attention import Problem, check, halo_attention, oracle
-from halobench.attention.implementation import ATTENTIONS, Attention
+from halobench.attention.implementation import IMPLEMENTATIONS, Implementation
 from halobench.attention.problem_sets import PROBLEMS
 
 COMPILED = ("haloed_compiled", "flex_blocks")  # many seconds a problem
-AS_WRITTEN = [name for name in ATTENTIONS if name not in COMPILED]
+AS_WRITTEN = [name for name in IMPLEMENTATIONS if name not in COMPILED]
 BORDERS = {"timm_halo": "zero", "natten": "zero"}  # what others' code means, where that is no choice
 FIRST, *OTHERS = "cut-off blocks", "wide values, odd block", "bfloat16"
 
@@ -26,7 +26,7 @@ A_FEW = [
 
 def judged(name: str, problem: Problem, layout: str = "bhyxd") -> check.Verdict:
     """Of the output, and of the gradients where there are any; skipped where not even the former is."""
-    entry = ATTENTIONS[name]
+    entry = IMPLEMENTATIONS[name]
     if reason := entry.unsupported(problem, "cpu", "forward"):
         pytest.skip(reason)
     given = oracle.inputs(problem, layout)
@@ -43,7 +43,7 @@ def test_output_and_gradients_match_the_oracle(name, title):
 @pytest.mark.slow
 def test_flex_blocks_is_right_everywhere_before_it_is_compiled(monkeypatch):
     monkeypatch.setattr(sys.modules["halobench_kernels.flex_blocks"], "compiled", lambda call, problem: call)
-    entry = ATTENTIONS["flex_blocks"]
+    entry = IMPLEMENTATIONS["flex_blocks"]
     for title, problem in PROBLEMS.items():
         if not entry.unsupported(problem, "cpu", "forward"):
             verdict = judged("flex_blocks", problem)
@@ -55,7 +55,7 @@ def test_flex_blocks_is_right_everywhere_before_it_is_compiled(monkeypatch):
 def test_every_hard_problem_is_right_in_half_precision_too(name, dtype):
     for title, problem in PROBLEMS.items():
         problem = replace(problem, dtype=dtype)
-        if not ATTENTIONS[name].unsupported(problem, "cpu", "forward"):
+        if not IMPLEMENTATIONS[name].unsupported(problem, "cpu", "forward"):
             verdict = judged(name, problem)
             assert verdict.right, f"{title}: {verdict}"
 
@@ -64,7 +64,7 @@ def test_every_hard_problem_is_right_in_half_precision_too(name, dtype):
 @pytest.mark.parametrize("name", AS_WRITTEN)
 def test_memory_may_be_laid_out_in_any_order(name, layout):
     for title in ("cut-off blocks", "many chunks", "wide values, odd block", "halo wider than the map"):
-        if not ATTENTIONS[name].unsupported(PROBLEMS[title], "cpu", "forward"):
+        if not IMPLEMENTATIONS[name].unsupported(PROBLEMS[title], "cpu", "forward"):
             verdict = judged(name, PROBLEMS[title], layout)
             assert verdict.right, f"{title}: {verdict}"
 
@@ -72,30 +72,30 @@ def test_memory_may_be_laid_out_in_any_order(name, layout):
 @pytest.mark.parametrize("name", AS_WRITTEN)
 def test_an_empty_batch_gives_an_empty_output(name):
     problem = Problem(height=4, width=4, block=2, halo=1, batch=0, position="sum")
-    if reason := ATTENTIONS[name].unsupported(problem, "cpu", "forward_backward"):
+    if reason := IMPLEMENTATIONS[name].unsupported(problem, "cpu", "forward_backward"):
         pytest.skip(reason)
     given = oracle.inputs(problem)
-    results = check.run(ATTENTIONS[name].attend, problem, given, given.grad_out)
+    results = check.run(IMPLEMENTATIONS[name].attend, problem, given, given.grad_out)
     assert results["out"].shape == problem.out_shape
     assert results["drel_height"].count_nonzero() == 0
 
 
-@pytest.mark.parametrize("name", ATTENTIONS)
+@pytest.mark.parametrize("name", IMPLEMENTATIONS)
 def test_executed_pairs_are_never_fewer_than_the_useful_ones(name):
     for problem in PROBLEMS.values():
-        if not ATTENTIONS[name].unsupported(problem, "cpu", "forward"):
-            assert ATTENTIONS[name].slots(problem) >= problem.pairs()
+        if not IMPLEMENTATIONS[name].unsupported(problem, "cpu", "forward"):
+            assert IMPLEMENTATIONS[name].slots(problem) >= problem.pairs()
 
 
 @pytest.mark.parametrize("name", AS_WRITTEN)
 def test_what_lies_outside_a_window_does_not_change_its_block(name):
     problem = Problem(height=8, width=8, block=2, halo=1, border=BORDERS.get(name, "mask"))
-    if reason := ATTENTIONS[name].unsupported(problem, "cpu", "forward"):
+    if reason := IMPLEMENTATIONS[name].unsupported(problem, "cpu", "forward"):
         pytest.skip(reason)
     given = oracle.inputs(problem)
     far = given.k.clone()
     far[:, :, 4:] = 1e3
-    out, other = (ATTENTIONS[name].attend(given.q, k, given.v, None, problem) for k in (given.k, far))
+    out, other = (IMPLEMENTATIONS[name].attend(given.q, k, given.v, None, problem) for k in (given.k, far))
     assert torch.equal(out[:, :, :2], other[:, :, :2])
 
 
@@ -175,7 +175,7 @@ def asked():
         problems.append(problem)
         return q
 
-    with ATTENTIONS.temporarily("asks", Attention("asks", asks)):
+    with IMPLEMENTATIONS.temporarily("asks", Implementation("asks", asks)):
         yield problems
 
 
@@ -225,10 +225,12 @@ def test_sizes_that_are_symbols_are_asked_for_every_time(asked):
 
 
 def test_an_unsupported_problem_says_why():
-    entry = Attention("picky", lambda *args: args[0], lambda problem, device, direction: "needs a full moon")
+    entry = Implementation(
+        "picky", lambda *args: args[0], lambda problem, device, direction: "needs a full moon"
+    )
     x = torch.zeros(1, 1, 4, 4, 8)
     with (
-        ATTENTIONS.temporarily("picky", entry),
+        IMPLEMENTATIONS.temporarily("picky", entry),
         pytest.raises(ValueError, match="picky can not do this: needs a full moon"),
     ):
         halo_attention(x, x, x, 2, 1, implementation="picky")
@@ -246,7 +248,7 @@ def test_the_chunked_gradient_is_the_same_to_the_bit_and_passes_gradcheck():
     )
     given = oracle.inputs(problem)
     leaves = [x.requires_grad_() for x in given.tensors.values()]
-    call = ATTENTIONS["haloed_chunked"].attend
+    call = IMPLEMENTATIONS["haloed_chunked"].attend
 
     def flat(q, k, v, height, width):
         return call(q, k, v, (height, width), problem)

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from strategies import MODERATE, layouts, problems, seeds
 
 from halobench.attention import check, oracle
-from halobench.attention.implementation import ATTENTIONS
+from halobench.attention.implementation import IMPLEMENTATIONS
 
 COMPILED = ("haloed_compiled", "flex_blocks")  # seconds a problem
 RIGHT = ("naive_global", "unfold_local", "haloed_blocked", "haloed_chunked", "sdpa_blocked")
@@ -30,7 +30,7 @@ def drawn(count):
 
 def examined(name, problem, layout, seed):
     """The verdict on an implementation, None where it can not do that."""
-    entry = ATTENTIONS[name]
+    entry = IMPLEMENTATIONS[name]
     if entry.unsupported(problem, "cpu", "forward") is not None:
         return None
     given_ = oracle.inputs(problem, layout, seed=seed)
@@ -40,7 +40,7 @@ def examined(name, problem, layout, seed):
 def all_right(problem, layout, seed):
     given_ = oracle.inputs(problem, layout, seed=seed)
     known = check.truth(problem, given_)
-    for name, entry in ATTENTIONS.items():
+    for name, entry in IMPLEMENTATIONS.items():
         if name not in COMPILED and entry.unsupported(problem, "cpu", "forward") is None:
             verdict = check.examine(entry, problem, given_, known)
             assert verdict.right, f"{name}: {verdict}"
@@ -87,7 +87,7 @@ def test_a_block_or_a_gradient_that_is_off_by_a_ten_thousandth_is_found(dtype, d
     problem = data.draw(problems((dtype,), st.sampled_from(MODERATE), least_batch=1))
     given_ = oracle.inputs(problem, seed=seed)
     known = check.truth(problem, given_)
-    attend = ATTENTIONS[data.draw(st.sampled_from(RIGHT))].attend
+    attend = IMPLEMENTATIONS[data.draw(st.sampled_from(RIGHT))].attend
     for name in known.exact:
         results = check.run(attend, problem, given_, known.grad_out)
         place = (..., slice(None))

@@ -23,7 +23,7 @@ from torch import Tensor
 
 from halobench import units
 from halobench.attention import Problem, check, oracle
-from halobench.attention.implementation import ATTENTIONS
+from halobench.attention.implementation import IMPLEMENTATIONS
 from halobench.attention.oracle import Inputs
 from halobench.stats.interval import summary
 
@@ -36,7 +36,7 @@ DIRECTIONS = {"forward": False, "forward_backward": True}  # whether there is a 
 def timm_results(problem: Problem, given: Inputs) -> Callable[[bool], dict[str, Tensor]]:
     """A call of timm's layer, with or without the backward pass; results as `check.run` has them."""
     plugin = import_module("halobench_kernels.timm_halo")
-    adapted = ATTENTIONS["timm_halo"].adapt(given.q, given.k, given.v, given.position, problem)
+    adapted = IMPLEMENTATIONS["timm_halo"].adapt(given.q, given.k, given.v, given.position, problem)
     q, kv, *tables = leaves = [x.contiguous().detach().requires_grad_() for x in adapted]
     grad_out = as_map(given.grad_out).contiguous()
 
@@ -60,7 +60,7 @@ def main(
     direction: Annotated[str, typer.Option(help="Comma list.")] = "forward,forward_backward",
 ) -> None:
     """Check those that can do it; medians, and ratios of timm to ours, forward and forward + backward."""
-    names = implementation.split(",") if implementation else list(ATTENTIONS)
+    names = implementation.split(",") if implementation else list(IMPLEMENTATIONS)
     given = oracle.inputs(PROBLEM)
     known = check.truth(PROBLEM, given)
     timm = timm_results(PROBLEM, given)
@@ -68,10 +68,10 @@ def main(
         grad_out = given.grad_out if DIRECTIONS[way] else None
         calls: dict[str, Callable[[], dict[str, Tensor]]] = {"timm HaloAttn": partial(timm, DIRECTIONS[way])}
         for name in names:
-            if reason := ATTENTIONS[name].unsupported(PROBLEM, "cpu", way):
+            if reason := IMPLEMENTATIONS[name].unsupported(PROBLEM, "cpu", way):
                 print(f"left out: {name}, {way} ({reason})")
                 continue
-            calls[name] = partial(check.run, ATTENTIONS[name].attend, PROBLEM, given, grad_out)
+            calls[name] = partial(check.run, IMPLEMENTATIONS[name].attend, PROBLEM, given, grad_out)
         _must_be_right(calls, given, known)
         _show(_measured(calls, rounds), way)
 

@@ -25,7 +25,7 @@ from rich.console import Console
 from rich.table import Table
 
 from halobench.attention import halo_attention, oracle
-from halobench.attention.implementation import ATTENTIONS
+from halobench.attention.implementation import IMPLEMENTATIONS
 from halobench.attention.problem_sets import STANDARD
 
 ROUNDS, CALLS = 15, 200
@@ -53,7 +53,7 @@ def calls(device: str) -> dict[str, Callable[[], object]]:
     problem = replace(STANDARD["32x32 n8 d16 b8h3"], batch=1, height=8, width=8, dtype="float16")
     given = oracle.inputs(problem, "channels_last", device)
     ours, leaves = (
-        ATTENTIONS["triton_fused"].attend,
+        IMPLEMENTATIONS["triton_fused"].attend,
         [x.detach().requires_grad_() for x in given.tensors.values()],
     )
     q, k, v, *tables = leaves

@@ -34,14 +34,14 @@ SLICE_S = 0.05
 WORKER = """
 import sys, time, torch
 from halobench.attention import Problem, check, oracle
-from halobench.attention.implementation import ATTENTIONS
+from halobench.attention.implementation import IMPLEMENTATIONS
 from halobench.device import allocator
 
 allocator.enter("steady")
 name, side, backward = sys.argv[1], int(sys.argv[2]), sys.argv[3] == "forward_backward"
 problem = Problem(height=side, width=side, block=8, halo=3, batch=2, heads=2, position="sum")
 given = oracle.inputs(problem)
-attend, grad_out = ATTENTIONS[name].attend, given.grad_out if backward else None
+attend, grad_out = IMPLEMENTATIONS[name].attend, given.grad_out if backward else None
 for line in sys.stdin:
     end, times = time.perf_counter() + float(line), []
     check.run(attend, problem, given, grad_out)

@@ -12,17 +12,17 @@ import pytest
 
 from halobench import isolate
 from halobench.attention import autotune
-from halobench.attention.implementation import ATTENTIONS, Attention, runs_anywhere
+from halobench.attention.implementation import IMPLEMENTATIONS, Implementation, runs_anywhere
 from halobench.attention.problem_sets import STANDARD
 from halobench.campaign import check_log, merge, runner, speed, steps, summary
 from halobench.campaign.check_log import Asked
 from halobench.campaign.runner import chosen, go_on, must_go, show_plan
-from halobench.campaign.steps import PARTS, Part
+from halobench.campaign.steps import PARTS, Step
 from halobench.campaign.summary import entries
 from halobench.campaign.sweeps import OutOfTime, Setup, folders, sweep
 from halobench.commands import campaign
 from halobench.errors import UsageError
-from halobench.isolate import Ended
+from halobench.isolate import ChildFailure
 from halobench.results.environment import environment
 from halobench.results.folder import ENVIRONMENT
 from halobench.results.record import Record
@@ -55,7 +55,7 @@ def asked(monkeypatch):
 def parts(**calls):
     """Parts that do these, at no cost."""
     return {
-        name: Part(f"about {name}", lambda setup, do=do: do(), lambda setup: 7.0, 0.0)
+        name: Step(f"about {name}", lambda setup, do=do: do(), lambda setup: 7.0, 0.0)
         for name, do in calls.items()
     }
 
@@ -97,8 +97,8 @@ def test_tuning_tells_what_was_found_a_problem(registered, setup, monkeypatch):
 
     monkeypatch.setattr(process, "measure", measure)
     assert steps.tune(setup).startswith("nothing to tune: triton_fused ")
-    entry = dataclasses.replace(ATTENTIONS["triton_fused"], unsupported=runs_anywhere)
-    registered(ATTENTIONS, "triton_fused", entry)
+    entry = dataclasses.replace(IMPLEMENTATIONS["triton_fused"], unsupported=runs_anywhere)
+    registered(IMPLEMENTATIONS, "triton_fused", entry)
     told = steps.tune(setup).split("; ")
     assert told == [f"{title}: forward chunk=64 (ok)" for title in steps.TUNED]
 
@@ -111,7 +111,7 @@ def test_the_report_is_never_done(setup):
 
 
 def test_a_part_that_does_not_fit_any_more_is_left_for_the_next_call(setup):
-    long = Part("long", lambda setup: "fine", lambda setup: 60.0, least_s=60.0)
+    long = Step("long", lambda setup: "fine", lambda setup: 60.0, least_s=60.0)
     lines = []
     (entry,) = carried(setup, {"long": long}, 10, lines.append).values()
     assert (entry["status"], entry["seconds"]) == ("left", 0.0)
@@ -134,7 +134,7 @@ def test_a_part_makes_room_for_the_next_and_goes_on_after_it(setup):
         time.sleep(0.0 if done else 30)
         return "at last"
 
-    limited = Part("slow", lambda setup: slow(), lambda setup: 1.0, 0.0, most_s=0.2)
+    limited = Step("slow", lambda setup: slow(), lambda setup: 1.0, 0.0, most_s=0.2)
     found = carried(setup, {"slow": limited} | parts(next=lambda: done.append(1) or "fine"), 60, print)
     assert [(name, entry["status"], entry["detail"]) for name, entry in found.items()] == [
         ("slow", "done", "at last"),
@@ -201,12 +201,12 @@ def children(monkeypatch):
                 return spoilt.pop(each.problem)
         return call()
 
-    monkeypatch.setattr(isolate, "apart", apart)
+    monkeypatch.setattr(isolate, "run_isolated", apart)
     return spoilt
 
 
 def test_a_child_that_ends_costs_its_problem_a_line_and_a_new_one_goes_on(children, tmp_path):
-    children["zero border"] = Ended("crashed", "an illegal access")
+    children["zero border"] = ChildFailure("crashed", "an illegal access")
     check_log.tell_all(ASKED, "cpu", tmp_path / "lines", 1)
     found = [(line.problem, line.status, line.reason) for line in check_log.read(tmp_path / "lines")]
     assert found == [
@@ -225,7 +225,7 @@ def test_an_error_that_stays_with_the_process_ends_it_and_the_next_problem_is_as
         if asked.problem == "no halo":
             spoilt.append(asked)
         failed = bool(spoilt)
-        return check_log.Line(**asked._asdict(), status="failed" if failed else "right")
+        return check_log.CheckResult(**asked._asdict(), status="failed" if failed else "right")
 
     monkeypatch.setattr(check_log, "verdict", verdict)
     monkeypatch.setattr(check_log, "answers", lambda device: not spoilt or spoilt.clear())
@@ -244,7 +244,7 @@ def test_when_time_is_up_children_end_after_the_problem_they_are_at(children, tm
     def verdict(asked, device):
         if asked.problem == "zero border":
             (tmp_path / "lines.stop").touch()
-        return check_log.Line(**asked._asdict(), status="right")
+        return check_log.CheckResult(**asked._asdict(), status="right")
 
     monkeypatch.setattr(check_log, "verdict", verdict)
     check_log.tell_all(ASKED, "cpu", tmp_path / "lines.jsonl", 1)
@@ -254,7 +254,7 @@ def test_when_time_is_up_children_end_after_the_problem_they_are_at(children, tm
 
 
 def test_what_has_a_line_is_not_asked_again(children, tmp_path):
-    check_log.add(check_log.Line(**ASKED[0]._asdict(), status="right"), tmp_path / "lines")
+    check_log.add(check_log.CheckResult(**ASKED[0]._asdict(), status="right"), tmp_path / "lines")
     check_log.tell_all(ASKED, "cpu", tmp_path / "lines", 2)
     assert len((tmp_path / "lines").read_text().splitlines()) == 3
 
@@ -293,9 +293,11 @@ def test_what_becomes_wrong_while_it_is_timed_has_a_reason_and_no_samples(regist
 
     def drifting(q, k, v, position, problem):
         calls.append(1)
-        return ATTENTIONS["haloed_blocked"].attend(q, k, v, position, problem) * (1 if len(calls) < 5 else 2)
+        return IMPLEMENTATIONS["haloed_blocked"].attend(q, k, v, position, problem) * (
+            1 if len(calls) < 5 else 2
+        )
 
-    registered(ATTENTIONS, "drifting", Attention("drifting", drifting))
+    registered(IMPLEMENTATIONS, "drifting", Implementation("drifting", drifting))
     found = speed.measure("one", problem, ("drifting",), "cpu", "channels_last")
     assert all(row["reason"].startswith("after it was timed: ") for row in found["rows"])
     assert not any(row["samples"] for row in found["rows"])
@@ -366,7 +368,7 @@ def test_what_another_machine_began_is_begun_again_beside_it(setup, asked):
 
 def test_a_check_that_was_interrupted_counts_once(tmp_path):
     for status in ("wrong", "right"):
-        line = check_log.Line(implementation="one", dtype="float32", problem="no halo", status=status)
+        line = check_log.CheckResult(implementation="one", dtype="float32", problem="no halo", status=status)
         check_log.add(line, tmp_path / "lines")
     assert [line.status for line in check_log.read(tmp_path / "lines")] == ["right"]
 

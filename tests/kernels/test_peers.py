@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from halobench.attention import Problem, oracle
-from halobench.attention.implementation import ATTENTIONS
+from halobench.attention.implementation import IMPLEMENTATIONS
 
 PLAIN = Problem(height=8, width=8, block=4, halo=1, batch=1, heads=2)
 ZERO = replace(PLAIN, border="zero")
@@ -18,9 +18,9 @@ LEARNS = "forward_backward"
 
 
 def why_not(name, problem, direction="forward"):
-    if name not in ATTENTIONS:
+    if name not in IMPLEMENTATIONS:
         pytest.skip(f"needs {name}")
-    return ATTENTIONS[name].unsupported(problem, "cpu", direction)
+    return IMPLEMENTATIONS[name].unsupported(problem, "cpu", direction)
 
 
 def shares_memory(x, y):
@@ -69,7 +69,7 @@ def test_what_can_not_be_meant_has_a_reason(name, problem, reason):
 def test_what_means_the_same_by_luck_is_supported_and_right(name, problem):
     assert why_not(name, problem) is None
     given = oracle.inputs(problem)
-    out = ATTENTIONS[name].attend(given.q, given.k, given.v, None, problem)
+    out = IMPLEMENTATIONS[name].attend(given.q, given.k, given.v, None, problem)
     torch.testing.assert_close(
         out.double(), oracle.attend(given.q, given.k, given.v, None, problem), rtol=1e-5, atol=1e-6
     )
@@ -88,7 +88,7 @@ def test_without_a_compiler_nothing_is_compiled_on_a_cpu(name, monkeypatch):
 
 
 def test_loading_the_plugins_imports_nothing_slow():
-    load = "from halobench.attention.implementation import ATTENTIONS; list(ATTENTIONS)"
+    load = "from halobench.attention.implementation import IMPLEMENTATIONS; list(IMPLEMENTATIONS)"
     code = f"import sys; {load}; print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
     slow = {"timm", "natten", "torch.nn.attention.flex_attention", "torch._inductor"}
@@ -98,7 +98,7 @@ def test_loading_the_plugins_imports_nothing_slow():
 @pytest.mark.parametrize("layout", ["nchw", "channels_last"])
 def test_timm_gets_views_of_maps_where_memory_is_laid_out_as_a_map(layout):
     given = oracle.inputs(ZERO, layout)
-    q, kv = ATTENTIONS["timm_halo"].adapt(given.q, given.k, given.v, None, ZERO)
+    q, kv = IMPLEMENTATIONS["timm_halo"].adapt(given.q, given.k, given.v, None, ZERO)
     assert shares_memory(q, given.q)
     assert kv.stride(1) == (1 if layout == "channels_last" else 64)
 
@@ -109,7 +109,7 @@ def test_inputs_are_left_as_they_were(heads):
     problem = replace(PLAIN, heads=heads, height=4, width=4)
     given = oracle.inputs(problem, "channels_last")
     before = given.q.clone()
-    ATTENTIONS["lucidrains_halo"].attend(given.q, given.k, given.v, None, problem)
+    IMPLEMENTATIONS["lucidrains_halo"].attend(given.q, given.k, given.v, None, problem)
     assert torch.equal(given.q, before)
 
 
@@ -123,7 +123,7 @@ def test_a_plugin_whose_package_is_missing_is_left_out(monkeypatch):
 def test_flex_blocks_counts_whole_tiles():
     """On average 640 slots a query of a 32 x 32 map with b8 h3: five tiles of 128, of two blocks each."""
     problem = Problem(height=32, width=32, block=8, halo=3)
-    assert ATTENTIONS["flex_blocks"].slots(problem) == 32 * 32 * 640
+    assert IMPLEMENTATIONS["flex_blocks"].slots(problem) == 32 * 32 * 640
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ from torch.utils.checkpoint import checkpoint
 from torch.utils.flop_counter import FlopCounterMode
 
 from halobench.attention import HaloAttention, Problem, check, halo_attention, oracle, problem_sets
-from halobench.attention.implementation import ATTENTIONS
+from halobench.attention.implementation import IMPLEMENTATIONS
 from halobench.models import use
 
 INTERPRETED = os.environ.get("TRITON_INTERPRET") == "1"
@@ -29,7 +29,7 @@ pytestmark = [
 needs_interpreter = pytest.mark.skipif(not INTERPRETED, reason="needs TRITON_INTERPRET=1")
 SLOW = ("many chunks", "chunks of rows, the last cut off")  # half a minute: `halobench check` has them
 IN_FLOAT32 = ("one position", "zero border", "stride 2, compact offsets", "wide values, odd block")
-MODULE = sys.modules[ATTENTIONS["triton_fused"].attend.__module__]
+MODULE = sys.modules[IMPLEMENTATIONS["triton_fused"].attend.__module__]
 SMALL = Problem(
     height=5, width=7, block=4, halo=2, dim_qk=4, dim_v=3, border="zero", position="sum", dtype="float64"
 )
@@ -48,12 +48,12 @@ def nothing_is_left():
 
 
 def fused(q, k, v, *tables, problem=SMALL):
-    return ATTENTIONS["triton_fused"].attend(q, k, v, tables or None, problem)
+    return IMPLEMENTATIONS["triton_fused"].attend(q, k, v, tables or None, problem)
 
 
 def verdict(problem):
     given = oracle.inputs(problem)
-    return check.examine(ATTENTIONS["triton_fused"], problem, given, check.truth(problem, given))
+    return check.examine(IMPLEMENTATIONS["triton_fused"], problem, given, check.truth(problem, given))
 
 
 def leaves(problem):
@@ -142,7 +142,7 @@ def test_maps_are_read_as_a_network_lays_them_out(dims, shared, border):
     both = torch.cat([given.k, given.v], -1).permute(0, 2, 3, 1, 4).contiguous().permute(0, 3, 1, 2, 4)
     laid_out = replace(given, k=both[..., :dim], v=both[..., dim:])
     assert counted(*map(place, (laid_out.q, laid_out.k, laid_out.v)))[0] == shared
-    found = check.examine(ATTENTIONS["triton_fused"], problem, laid_out, check.truth(problem, given))
+    found = check.examine(IMPLEMENTATIONS["triton_fused"], problem, laid_out, check.truth(problem, given))
     assert found.right, found
 
 
@@ -212,7 +212,7 @@ def test_checkpoints_give_the_same_gradients_and_a_second_gradient_is_right():
     assert all(map(torch.equal, again, expected))
     seconds = []
     for name in ("triton_fused", "haloed_blocked"):
-        out = ATTENTIONS[name].attend(*given[:3], tuple(given[3:]), SMALL)
+        out = IMPLEMENTATIONS[name].attend(*given[:3], tuple(given[3:]), SMALL)
         (slope,) = torch.autograd.grad(out.sum(), given[0], create_graph=True)
         seconds.append(torch.autograd.grad(slope.square().sum(), given))
     for found, known in zip(*seconds, strict=True):

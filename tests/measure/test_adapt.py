@@ -6,13 +6,13 @@ import pytest
 from cases import frame_of
 
 from halobench.attention import Problem
-from halobench.attention.implementation import ATTENTIONS, Attention
+from halobench.attention.implementation import IMPLEMENTATIONS, Implementation
 from halobench.attention.oracle import attend
 from halobench.case import AttentionCase
 from halobench.device.fake import FakeClock
 from halobench.measure.attention_workload import prepare
 from halobench.measure.measurement import measure
-from halobench.measure.stopping import Stop
+from halobench.measure.stopping import StoppingCriterion
 from halobench.measure.workload import Settings
 
 PROBLEM = Problem(height=4, width=4, block=2, halo=1, position="sum")
@@ -35,8 +35,8 @@ class Wrapper:
 @pytest.fixture
 def wrapper(registered):
     wrapper = Wrapper()
-    entry = Attention("wrapper", wrapper.attend, adapt=wrapper.adapt)
-    registered(ATTENTIONS, "wrapper", entry)
+    entry = Implementation("wrapper", wrapper.attend, adapt=wrapper.adapt)
+    registered(IMPLEMENTATIONS, "wrapper", entry)
     return wrapper
 
 
@@ -46,7 +46,7 @@ def case(direction="forward"):
 
 def test_it_is_measured_after_the_samples_and_stored(wrapper):
     warm, times = 99.0, (5.0, 6.0, 7.0, *(1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0))
-    stop = Stop(min_samples=3, seconds=18)
+    stop = StoppingCriterion(min_samples=3, seconds=18)
     record = measure(case(), Settings(stop=stop), (FakeClock((warm, *times)), None))
     assert (record.samples, record.samples_adapt) == (times[:3], times[3:])
     assert frame_of(record)["adapt_s"].tolist() == [4.0]
@@ -71,6 +71,6 @@ def test_views_of_the_inputs_are_no_work():
     assert prepare(given, Settings()).adapt() is None
 
 
-@pytest.mark.parametrize("name", sorted(ATTENTIONS.keys() & {"timm_halo", "lucidrains_halo", "natten"}))
+@pytest.mark.parametrize("name", sorted(IMPLEMENTATIONS.keys() & {"timm_halo", "lucidrains_halo", "natten"}))
 def test_wrappers_of_others_code_tell_their_copies(name):
-    assert ATTENTIONS[name].adapt is not None
+    assert IMPLEMENTATIONS[name].adapt is not None

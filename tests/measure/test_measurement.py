@@ -5,14 +5,14 @@ import pytest
 import torch
 
 from halobench.attention import Problem, autotune
-from halobench.attention.implementation import ATTENTIONS, Attention, runs_anywhere
+from halobench.attention.implementation import IMPLEMENTATIONS, Implementation, runs_anywhere
 from halobench.attention.oracle import attend
 from halobench.case import AttentionCase, ModelCase
 from halobench.device.fake import FakeClock
 from halobench.measure import model_workload
 from halobench.measure.attention_workload import SETS
 from halobench.measure.measurement import measure
-from halobench.measure.stopping import Stop
+from halobench.measure.stopping import StoppingCriterion
 from halobench.measure.workload import Settings
 from halobench.results.record import Record
 from halobench.sweep.schedule import run
@@ -39,9 +39,9 @@ def too_large(q, k, v, position, problem):
 
 
 def measured(registered, attend, *, unsupported=runs_anywhere, times=(1.0, 2.0, 3.0), case=CASE):
-    entry = Attention("one", attend, unsupported)
-    registered(ATTENTIONS, "one", entry)
-    stop = Stop(min_samples=3, seconds=6)
+    entry = Implementation("one", attend, unsupported)
+    registered(IMPLEMENTATIONS, "one", entry)
+    stop = StoppingCriterion(min_samples=3, seconds=6)
     return measure(case, Settings(stop=stop), (FakeClock([WARM_UP_S, *times]), None))
 
 
@@ -84,8 +84,8 @@ def test_trials_are_over_before_samples_are_taken_and_told_apart(registered, mon
         autotune.chosen("one", ("here",), [Tile(32), Tile(64)], time)
         return exact(q, k, v, position, problem)
 
-    registered(ATTENTIONS, "one", Attention("one", tuned))
-    stop = Stop(min_samples=1, seconds=1)
+    registered(IMPLEMENTATIONS, "one", Implementation("one", tuned))
+    stop = StoppingCriterion(min_samples=1, seconds=1)
     record = measure(CASE, Settings(stop=stop, autotune="off"), (FakeClock([WARM_UP_S, 1.0]), None))
     assert (record.status, record.config, record.tune_s, trials) == ("ok", "one size=32", 0.0, [])
     record = measure(CASE, Settings(stop=stop), (FakeClock([WARM_UP_S, 1.0]), None))
@@ -124,7 +124,7 @@ def test_the_first_call_is_not_among_the_samples(registered):
 
 def test_a_model_case_of_a_published_network_is_measured():
     case = ModelCase(model="timm/resnet26t", implementation="", direction="inference", image_size=64, batch=1)
-    record = measure(case, Settings(stop=Stop(seconds=1e-3, min_samples=1)))
+    record = measure(case, Settings(stop=StoppingCriterion(seconds=1e-3, min_samples=1)))
     assert record.status == "ok", record.reason
     assert record.work.params == pytest.approx(16.01e6, rel=1e-3)
 
@@ -134,7 +134,7 @@ def test_our_own_network_is_checked_and_measured(direction):
     case = ModelCase(
         model="halonet_h0", implementation="haloed_chunked", direction=direction, image_size=64, batch=2
     )
-    record = measure(case, Settings(stop=Stop(seconds=1e-3, min_samples=1)))
+    record = measure(case, Settings(stop=StoppingCriterion(seconds=1e-3, min_samples=1)))
     assert record.status == "ok", record.reason
     assert 0 < record.error < 1e-3
     assert record.peak_bytes > 0
@@ -185,8 +185,10 @@ def test_what_was_measured_before_is_not_measured_again():
 
 
 def test_a_network_whose_attention_can_not_do_its_problems_is_unsupported(registered):
-    entry = Attention("one", exact, lambda problem, device, direction: f"no {direction} at {problem.height}")
-    registered(ATTENTIONS, "one", entry)
+    entry = Implementation(
+        "one", exact, lambda problem, device, direction: f"no {direction} at {problem.height}"
+    )
+    registered(IMPLEMENTATIONS, "one", entry)
     case = ModelCase(
         model="halonet_h0",
         implementation="one",
@@ -207,8 +209,8 @@ def test_a_published_network_that_gives_nan_is_wrong(monkeypatch):
 
 
 def test_cases_of_one_problem_share_what_the_oracle_said(registered, tmp_path, monkeypatch):
-    registered(ATTENTIONS, "one", Attention("one", exact))
-    settings = Settings(stop=Stop(min_samples=1, seconds=1), truths=tmp_path)
+    registered(IMPLEMENTATIONS, "one", Implementation("one", exact))
+    settings = Settings(stop=StoppingCriterion(min_samples=1, seconds=1), truths=tmp_path)
     first = measure(CASE, settings, (FakeClock([WARM_UP_S, 1.0]), None))
     known = list(tmp_path.iterdir())
     monkeypatch.setattr("halobench.attention.check.truth", lambda *args: pytest.fail("asked again"))

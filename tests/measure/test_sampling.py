@@ -8,14 +8,14 @@ import pytest
 import torch
 
 from halobench.attention import Problem
-from halobench.attention.implementation import ATTENTIONS, Attention
+from halobench.attention.implementation import IMPLEMENTATIONS, Implementation
 from halobench.attention.oracle import attend
 from halobench.case import AttentionCase
 from halobench.device.fake import FakeClock
 from halobench.measure.measurement import measure
 from halobench.measure.sampling import copied, take, warm_up
-from halobench.measure.stopping import Stop
-from halobench.measure.workload import Judged, Ready, Settings
+from halobench.measure.stopping import StoppingCriterion
+from halobench.measure.workload import Judged, PreparedCase, Settings
 
 PROBLEM = Problem(height=4, width=4, block=2, halo=1)
 CASE = AttentionCase(implementation="one", direction="forward", problem=PROBLEM)
@@ -27,8 +27,8 @@ def exact(q, k, v, position, problem):
 
 def measured(registered, attend, *unsupported):
     """By the machine's own clock, for a few hundredths of a second."""
-    registered(ATTENTIONS, "one", Attention("one", attend, *unsupported))
-    return measure(CASE, Settings(stop=Stop(seconds=0.03)))
+    registered(IMPLEMENTATIONS, "one", Implementation("one", attend, *unsupported))
+    return measure(CASE, Settings(stop=StoppingCriterion(seconds=0.03)))
 
 
 @pytest.mark.parametrize("number", [2, 3, 9])
@@ -113,7 +113,7 @@ def test_one_without_gradients_must_say_so(registered):
 def ready(judge, sets=3):
     """A case whose call gives the number of the set it is made on."""
     written = []
-    return Ready(
+    return PreparedCase(
         call=lambda: torch.tensor(written[-1]),
         first=lambda: (0.0, Judged()),
         write=written.append,
@@ -129,7 +129,9 @@ def test_every_slice_is_on_the_next_set_of_inputs_and_the_last_one_is_judged():
         judged.append((turn, int(result)))
         return Judged()
 
-    taken = take(ready(judge), FakeClock([1.0] * 8), Stop(min_samples=8, seconds=8), random.Random(0))
+    taken = take(
+        ready(judge), FakeClock([1.0] * 8), StoppingCriterion(min_samples=8, seconds=8), random.Random(0)
+    )
     assert [sample.device_s for sample in taken.samples] == [1.0] * 8
     assert taken.usage.calls == 8
     assert judged[-1] == (8 % 3, 8 % 3)
@@ -140,7 +142,7 @@ def test_every_slice_is_on_the_next_set_of_inputs_and_the_last_one_is_judged():
 def test_the_call_that_is_drawn_is_on_other_inputs_than_the_first(seed):
     judged = []
     case = ready(lambda turn, result: judged.append(turn) or Judged())
-    take(case, FakeClock([1.0] * 9), Stop(min_samples=9, seconds=9), random.Random(seed))
+    take(case, FakeClock([1.0] * 9), StoppingCriterion(min_samples=9, seconds=9), random.Random(seed))
     *drawn, last = judged
     assert last == 0  # the ninth slice is on set 0 again
     assert drawn
@@ -149,14 +151,16 @@ def test_the_call_that_is_drawn_is_on_other_inputs_than_the_first(seed):
 
 def test_one_that_is_found_wrong_is_not_called_again():
     case = ready(lambda turn, result: Judged(wrong="off"))
-    taken = take(case, FakeClock([1.0]), Stop(min_samples=9), random.Random(0))
+    taken = take(case, FakeClock([1.0]), StoppingCriterion(min_samples=9), random.Random(0))
     assert (taken.judged.wrong, len(taken.samples)) == ("off", 1)
 
 
 def test_a_slice_of_short_calls_begins_with_one_that_is_not_timed():
     written, calls = [], []
-    case = Ready(lambda: calls.append(1), lambda: (0.0, Judged()), written.append, lambda *_: Judged())
-    taken = take(case, FakeClock([1e-3] * 90), Stop(min_samples=40, max_samples=40), random.Random(0))
+    case = PreparedCase(lambda: calls.append(1), lambda: (0.0, Judged()), written.append, lambda *_: Judged())
+    taken = take(
+        case, FakeClock([1e-3] * 90), StoppingCriterion(min_samples=40, max_samples=40), random.Random(0)
+    )
     assert 3 < len(written) < 20
     assert len(calls) == len(taken.samples) + len(written) - 1  # the first slice is one timed call
 

@@ -3,7 +3,7 @@
 import pytest
 
 from halobench.models import flop_crosscheck, zoo
-from halobench.models.flop_count import Counted
+from halobench.models.flop_count import FlopCount
 from halobench.models.flop_crosscheck import Counts
 
 TIMM = {  # 1e6 parameters, 1e9 multiply-adds, 1e6 activations: timm aa4b5850 results/*.csv
@@ -46,7 +46,7 @@ def test_where_counters_differ_the_reason_is_known(name):
 
 
 def counts(torch, fvcore, besides, ours=1000):
-    counted = Counted({"": ours}, by_torch=torch, by_torch_within=0, activations=0, problems=[], params=0)
+    counted = FlopCount({"": ours}, by_torch=torch, by_torch_within=0, activations=0, problems=[], params=0)
     return Counts(counted, fvcore, besides)
 
 

@@ -11,10 +11,10 @@ from networks import CLASSES, images, largest_difference, network, output_and_gr
 from safetensors.torch import save_file
 from timm.layers.halo_attn import HaloAttn
 
-from halobench.attention.implementation import ATTENTIONS, Attention
+from halobench.attention.implementation import IMPLEMENTATIONS, Implementation
 from halobench.case import ModelCase
 from halobench.measure.measurement import measure
-from halobench.measure.stopping import Stop
+from halobench.measure.stopping import StoppingCriterion
 from halobench.measure.workload import Settings
 from halobench.models import create, use, zoo
 from halobench.models.swap import UsedHaloAttn
@@ -136,16 +136,16 @@ def test_under_autocast_the_tables_follow_the_queries(dtype):
 
 
 def zeros(q, k, v, position, problem):
-    return 0 * ATTENTIONS["naive_global"].attend(q, k, v, position, problem)
+    return 0 * IMPLEMENTATIONS["naive_global"].attend(q, k, v, position, problem)
 
 
 def without_halo(q, k, v, position, problem):
     tables = tuple(table[: 2 * problem.block - 1] for table in position)
-    return ATTENTIONS["naive_global"].attend(q, k, v, tables, replace(problem, halo=0))
+    return IMPLEMENTATIONS["naive_global"].attend(q, k, v, tables, replace(problem, halo=0))
 
 
 def without_gradient(q, k, v, position, problem):
-    return ATTENTIONS["naive_global"].attend(q, k.detach(), v, position, problem)
+    return IMPLEMENTATIONS["naive_global"].attend(q, k.detach(), v, position, problem)
 
 
 @pytest.mark.parametrize(
@@ -157,7 +157,7 @@ def without_gradient(q, k, v, position, problem):
     ],
 )
 def test_verify_finds_what_a_fresh_network_does_not_show(registered, attend, said):
-    registered(ATTENTIONS, "mine", Attention("mine", attend))
+    registered(IMPLEMENTATIONS, "mine", Implementation("mine", attend))
     model = timm.create_model("halonet26t").eval()
     with pytest.raises(ValueError, match=rf"mine is wrong in stages\.2\.1\.self_attn: {said}"):
         use(model, "mine", verify=True)
@@ -176,7 +176,7 @@ def test_verify_lets_pass_what_is_right_and_changes_no_weight(name, dtype):
 @pytest.mark.parametrize("network", ["timm/halonet26t", "halonet_h0"])
 @pytest.mark.parametrize("direction", ["inference", "training"])
 def test_a_sweep_finds_an_attention_that_gives_zeros_inside_a_network(registered, network, direction):
-    registered(ATTENTIONS, "mine", Attention("mine", zeros))
+    registered(IMPLEMENTATIONS, "mine", Implementation("mine", zeros))
     case = ModelCase(model=network, implementation="mine", direction=direction, image_size=256, batch=1)
-    record = measure(case, Settings(stop=Stop(seconds=0.01, min_samples=1)))
+    record = measure(case, Settings(stop=StoppingCriterion(seconds=0.01, min_samples=1)))
     assert (record.status, record.reason[:6]) == ("wrong", "logits")

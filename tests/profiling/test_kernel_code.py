@@ -8,7 +8,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from halobench.attention.implementation import ATTENTIONS
+from halobench.attention.implementation import IMPLEMENTATIONS
 from halobench.attention.problem_sets import FAMILY, STANDARD
 from halobench.profiling import kernel_code
 from halobench.screens import inspect
@@ -96,7 +96,7 @@ def test_an_opcode_is_of_one_class_at_most():
 
 def test_every_kernel_of_every_problem_can_be_built():
     for problem, target in product((STANDARD | FAMILY).values(), kernel_code.TARGETS):
-        builds = ATTENTIONS["triton_fused"].kernels(problem, target)
+        builds = IMPLEMENTATIONS["triton_fused"].kernels(problem, target)
         assert [build.kernel for build in builds] == ["forward", "backward"]
         assert all(set(build.types) == set(build.function.arg_names) for build in builds)
         assert all(problem.heads % build.heads == 0 for build in builds)

@@ -5,14 +5,14 @@ from torch import nn
 from halobench.case import ModelCase
 from halobench.errors import UsageError
 from halobench.measure import model_workload
-from halobench.measure.stopping import Stop
+from halobench.measure.stopping import StoppingCriterion
 from halobench.measure.workload import Settings
 from halobench.models import flop_count
-from halobench.models.flop_count import Counted
+from halobench.models.flop_count import FlopCount
 from halobench.profiling import modules
 from halobench.profiling.modules import Part
 
-QUICK = Settings(stop=Stop(seconds=1e-9, min_samples=1, precision=10))
+QUICK = Settings(stop=StoppingCriterion(seconds=1e-9, min_samples=1, precision=10))
 
 
 class Attend(nn.Module):
@@ -48,7 +48,7 @@ class HaloAttn(Attend):
 def measured(monkeypatch):
     def measure(direction="inference"):
         flop = {"": 100, "stem": 60, "stages.1": 30}
-        counted = Counted(flop, by_torch=0, by_torch_within=0, activations=0, problems=[], params=0)
+        counted = FlopCount(flop, by_torch=0, by_torch_within=0, activations=0, problems=[], params=0)
         monkeypatch.setattr(flop_count, "counted", lambda *asked: counted)
         monkeypatch.setattr(model_workload, "network", lambda *asked: Network())
         case = ModelCase(

@@ -16,7 +16,7 @@ from halobench.results.derived import with_metrics
 from halobench.screens import sweep
 from halobench.sweep.command_line import command
 from halobench.sweep.plan import plan
-from halobench.sweep.spec import RunTable
+from halobench.sweep.spec import RunSettings
 
 SCRIPT = "</script><script>alert('x')</script>"
 ENVIRONMENT = {
@@ -161,14 +161,14 @@ def test_shown_at_first_is_what_differs_among_the_cases_of_a_workload():
 @pytest.mark.parametrize("record", ASKED.values(), ids=ASKED)
 def test_the_command_of_a_case_plans_this_case_alone(record, monkeypatch):
     (row,) = frame_of(record).to_dict("records")
-    words = shlex.split(command(row, RunTable(seconds=0.7, seed=3)))
+    words = shlex.split(command(row, RunSettings(seconds=0.7, seed=3)))
     monkeypatch.setattr(sweep, "show_plan", lambda wanted: asked.append(wanted) or 0)
     asked = []
     monkeypatch.setattr("sys.argv", [*words, "--plan"])
     with pytest.raises(SystemExit, match="0"):
         main()
     assert plan(asked[0]).cases == [record.case]
-    assert asked[0].run == RunTable(seconds=0.7, seed=3)
+    assert asked[0].run == RunSettings(seconds=0.7, seed=3)
 
 
 def test_a_page_of_two_hundred_cases_is_small():

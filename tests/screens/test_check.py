@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from halobench.attention import problem_sets, random_problems
-from halobench.attention.implementation import ATTENTIONS, Attention, runs_anywhere
+from halobench.attention.implementation import IMPLEMENTATIONS, Implementation, runs_anywhere
 from halobench.errors import UnknownName, UsageError
 from halobench.registry import Registry
 from halobench.screens import check
@@ -28,11 +28,11 @@ def only(*entries):
 
 
 def register(registered, attend, unsupported=runs_anywhere):
-    registered(ATTENTIONS, "mine", Attention("mine", attend, unsupported))
+    registered(IMPLEMENTATIONS, "mine", Implementation("mine", attend, unsupported))
 
 
 def right(*args):
-    return ATTENTIONS["naive_global"].attend(*args)
+    return IMPLEMENTATIONS["naive_global"].attend(*args)
 
 
 def test_ours_are_right(capsys):
@@ -69,7 +69,7 @@ def test_what_is_unsupported_is_counted_and_not_asked(registered, capsys):
 
 def test_what_can_not_run_here_at_all_does_not_count_among_all(registered, monkeypatch, capsys):
     register(registered, None, lambda *asked: "needs a GPU")
-    monkeypatch.setattr(check, "ATTENTIONS", only(ATTENTIONS["mine"]))
+    monkeypatch.setattr(check, "IMPLEMENTATIONS", only(IMPLEMENTATIONS["mine"]))
     assert check.show(["all"], ["float32"], "cpu") == 0
     assert "proves little: mine, only 0 problems could be run (needs a GPU)" in capsys.readouterr().out
 
@@ -121,8 +121,8 @@ def test_one_that_changes_its_inputs_is_wrong_and_the_next_is_right(registered, 
 
 def test_all_is_every_implementation_in_every_dtype(monkeypatch, capsys):
     monkeypatch.setattr(check, "PROBLEMS", {FEW[0]: problem_sets.PROBLEMS[FEW[0]]})
-    known = [ATTENTIONS[name] for name in ("haloed_blocked", "naive_global")]
-    monkeypatch.setattr(check, "ATTENTIONS", only(*known))
+    known = [IMPLEMENTATIONS[name] for name in ("haloed_blocked", "naive_global")]
+    monkeypatch.setattr(check, "IMPLEMENTATIONS", only(*known))
     assert check.show(["all"], ["float32", "bfloat16"], "cpu") == 0
     words = capsys.readouterr().out.split()
     assert all(words.count(entry.name) == 2 for entry in known)

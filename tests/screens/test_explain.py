@@ -8,7 +8,7 @@ from cases import model_record
 from halobench import isolate
 from halobench.case import parse
 from halobench.errors import UnknownName, UsageError
-from halobench.isolate import Ended
+from halobench.isolate import ChildFailure
 from halobench.profiling import breakdown
 from halobench.profiling import figure as parts_figure
 from halobench.profiling.modules import Part
@@ -106,7 +106,9 @@ def test_what_can_not_be_measured_is_said(monkeypatch, capsys):
 
 
 def test_a_profile_that_ends_without_a_result_is_said(monkeypatch, capsys):
-    monkeypatch.setattr(isolate, "apart", lambda call, limit, **_: Ended("timeout", "no result after 600 s"))
+    monkeypatch.setattr(
+        isolate, "run_isolated", lambda call, limit, **_: ChildFailure("timeout", "no result after 600 s")
+    )
     monkeypatch.setattr(process, "measure", lambda case, *asked: model_record())
     assert explain.show(ATTENTION, None, 1e-3, ["explain"]) == 1
     assert "timeout: no result after 600 s" in capsys.readouterr().out

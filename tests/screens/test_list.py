@@ -4,7 +4,7 @@ from importlib.metadata import EntryPoint
 import pytest
 
 from halobench import plugins
-from halobench.attention.implementation import ATTENTIONS, GROUP
+from halobench.attention.implementation import GROUP, IMPLEMENTATIONS
 from halobench.models import zoo
 from halobench.report.contract import REPORTS
 from halobench.results.derived import METRICS
@@ -19,7 +19,7 @@ def listed(capsys):
 
 
 NAMES = {
-    "implementations": ATTENTIONS,
+    "implementations": IMPLEMENTATIONS,
     "metrics": METRICS,
     "reports": REPORTS,
     "presets": presets(),

@@ -5,12 +5,12 @@ import pytest
 
 from halobench.errors import UnknownName, UsageError
 from halobench.models import flop_crosscheck, zoo
-from halobench.models.flop_count import Counted
+from halobench.models.flop_count import FlopCount
 from halobench.models.flop_crosscheck import Counts
 from halobench.screens import models
 
 FEW = ["halonet_h0", "timm/resnet50", "timm/halonet_h1"]
-COUNTED = Counted({"": 200}, by_torch=200, by_torch_within=0, activations=7, problems=[], params=5)
+COUNTED = FlopCount({"": 200}, by_torch=200, by_torch_within=0, activations=7, problems=[], params=5)
 
 
 @pytest.fixture

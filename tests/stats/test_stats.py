@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from scipy.stats import ttest_ind
 
-from halobench.measure.stopping import Stop
+from halobench.measure.stopping import StoppingCriterion
 from halobench.stats.interval import summary
 from halobench.stats.ratios import Noise, holm, paired, parts, ratio, scatter
 
@@ -45,11 +45,11 @@ def test_the_interval_holds_the_true_median_as_often_as_it_says():
     ],
 )
 def test_when_samples_are_enough(samples, reached):
-    assert Stop(seconds=100, min_samples=6).reached(samples) == reached
+    assert StoppingCriterion(seconds=100, min_samples=6).reached(samples) == reached
 
 
 def test_never_more_than_the_most():
-    assert Stop(seconds=1e9, max_samples=7).reached([1.0, 2, 3, 4, 5, 6, 7])
+    assert StoppingCriterion(seconds=1e9, max_samples=7).reached([1.0, 2, 3, 4, 5, 6, 7])
 
 
 def test_a_ratio_is_of_geometric_means():

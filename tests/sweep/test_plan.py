@@ -3,7 +3,7 @@ from itertools import groupby
 import pytest
 import torch
 
-from halobench.attention.implementation import ATTENTIONS
+from halobench.attention.implementation import IMPLEMENTATIONS
 from halobench.device.device import devices
 from halobench.errors import UnknownName, UsageError
 from halobench.sweep import spec
@@ -82,7 +82,7 @@ def test_no_grid_at_all_is_an_error():
 
 def test_all_is_every_implementation_there_is():
     cases = of_attention(implementation=["all"]).cases
-    assert [case.implementation for case in cases] == list(ATTENTIONS)
+    assert [case.implementation for case in cases] == list(IMPLEMENTATIONS)
 
 
 def test_an_unknown_implementation_names_the_known():

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from halobench.attention import Problem
-from halobench.attention.implementation import ATTENTIONS
+from halobench.attention.implementation import IMPLEMENTATIONS
 from halobench.errors import UnknownName, UsageError
 from halobench.sweep import spec
 from halobench.sweep.plan import plan
@@ -222,7 +222,7 @@ def test_every_implementation_meets_the_base_of_quick(quick):
     cases = [case for case in plan(quick).cases if case.workload == "attention"]
     for border in ("mask", "zero"):
         at_base = {case.implementation for case in cases if case.problem == replace(BASE, border=border)}
-        assert at_base >= (set(ATTENTIONS) if border == "zero" else {"naive_global", "haloed_chunked"})
+        assert at_base >= (set(IMPLEMENTATIONS) if border == "zero" else {"naive_global", "haloed_chunked"})
 
 
 @pytest.mark.parametrize("name", ["timm/halonet26t", "timm/halonet50ts", "timm/halonet_h1"])

@@ -7,16 +7,15 @@ from dataclasses import replace
 from functools import partial
 
 from halobench import plugins
-from halobench.attention.implementation import ATTENTIONS, GROUP
-from halobench.case import Case
+from halobench.attention.implementation import GROUP, IMPLEMENTATIONS
+from halobench.case import ORIGINAL, Case
 from halobench.device import openmp, ptxas
-from halobench.isolate import Ended, apart, preload
+from halobench.isolate import ChildFailure, preload, run_isolated
 from halobench.measure import compile_cache
 from halobench.measure.measurement import measure as measure_here
 from halobench.measure.measurement import work_of, workload
 from halobench.measure.workload import Settings
 from halobench.results.record import Record
-from halobench.sweep.plan import ORIGINAL
 
 AS_IT_IS = ("", ORIGINAL)  # cases with none of our implementations inside
 
@@ -24,7 +23,9 @@ AS_IT_IS = ("", ORIGINAL)  # cases with none of our implementations inside
 def start(plan: Iterable[Case], wait_policy: str = openmp.DEFAULT) -> None:
     """Start the server with all that these cases import."""
     cases = list(plan)
-    entries = [ATTENTIONS[name] for name in sorted({case.implementation for case in cases} - set(AS_IT_IS))]
+    entries = [
+        IMPLEMENTATIONS[name] for name in sorted({case.implementation for case in cases} - set(AS_IT_IS))
+    ]
     ours = [entry for entry in entries if entry.module in plugins.modules(GROUP, ours=True)]
     theirs = [module for entry in ours for module in (entry.module, *entry.imports)]
     workloads = [workload(case).__name__ for case in cases]
@@ -34,10 +35,10 @@ def start(plan: Iterable[Case], wait_policy: str = openmp.DEFAULT) -> None:
 def measure(case: Case, settings: Settings, timeout: float) -> Record:
     """Measure in a child; a record whatever becomes of it."""
     _foresee(case, settings, timeout)
-    modules = [] if case.implementation in AS_IT_IS else [ATTENTIONS[case.implementation].module]
+    modules = [] if case.implementation in AS_IT_IS else [IMPLEMENTATIONS[case.implementation].module]
     call = partial(_measured, case, settings, modules)
-    done = apart(call, timeout, limited=case.device == "cpu", state=case.allocator)
-    if isinstance(done, Ended):
+    done = run_isolated(call, timeout, limited=case.device == "cpu", state=case.allocator)
+    if isinstance(done, ChildFailure):
         return Record(case=case, status=done.status, reason=done.reason, work=work_of(case))
     return done
 
@@ -50,7 +51,7 @@ def _foresee(case: Case, settings: Settings, timeout: float) -> None:
     asked = settings.truths / f"{hashlib.sha256(name.encode()).hexdigest()}.asked"
     if not asked.exists():
         asked.touch()
-        apart(partial(workload(case).foresee, case, settings), timeout, limited=case.device == "cpu")
+        run_isolated(partial(workload(case).foresee, case, settings), timeout, limited=case.device == "cpu")
 
 
 def _measured(case: Case, settings: Settings, modules: Iterable[str]) -> Record:
