@@ -12,6 +12,7 @@ def lint(session: nox.Session) -> None:
     session.run("ruff", "format", "--check", ".")
     session.run("ruff", "check", ".")
     session.run("lint-imports")
+    session.run("cog", "-I", "docs", "--check", "docs/reference.md")
 
 
 @nox.session
@@ -25,6 +26,12 @@ def tests(session: nox.Session) -> None:
     """Everything that runs without a GPU."""
     session.run("pytest", "-m", "not gpu", *session.posargs)
     session.run("pytest", "-m", "interpreted", *session.posargs, env={"TRITON_INTERPRET": "1"})
+
+
+@nox.session
+def docs(session: nox.Session) -> None:
+    """Write the tables of the reference anew."""
+    session.run("cog", "-I", "docs", "-r", "docs/reference.md")
 
 
 @nox.session

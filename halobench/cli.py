@@ -8,6 +8,7 @@ import importlib
 import pkgutil
 import sys
 import traceback
+from collections.abc import Callable
 from typing import NoReturn
 
 import typer
@@ -28,9 +29,15 @@ def app() -> typer.Typer:
         pretty_exceptions_enable=False,
         help="Measure halo attention and HaloNets: time, memory and FLOPs, with every figure traceable.",
     )
-    for file in pkgutil.iter_modules(commands.__path__):
-        found.command(file.name)(importlib.import_module(f"{commands.__name__}.{file.name}").run)
+    for name, run in runs().items():
+        found.command(name)(run)
     return found
+
+
+def runs() -> dict[str, Callable[..., int | None]]:
+    """Return the `run` of every command, by its name."""
+    names = [file.name for file in pkgutil.iter_modules(commands.__path__)]
+    return {name: importlib.import_module(f"{commands.__name__}.{name}").run for name in names}
 
 
 def main() -> None:

@@ -8,7 +8,6 @@ import json
 import re
 import tomllib
 from collections.abc import Mapping
-from importlib import resources
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -19,6 +18,7 @@ from halobench.attention.problem import CHOICES
 from halobench.case import LAYOUTS, MODES
 from halobench.device import allocator, openmp
 from halobench.errors import UnknownName, UsageError
+from halobench.sweep import presets as folder_of_presets
 
 WORKLOADS = ("attention", "model")
 DIRECTIONS = {"attention": ("forward", "forward_backward"), "model": ("inference", "training")}
@@ -130,23 +130,21 @@ class Spec(BaseModel):
 
 
 def presets() -> dict[str, str]:
-    """Name and first line of each preset."""
-    files = [
-        file for file in resources.files("halobench.sweep.presets").iterdir() if file.name.endswith(".toml")
-    ]
-    lines = {
-        file.name.removesuffix(".toml"): file.read_text(encoding="utf-8").partition("\n")[0] for file in files
-    }
+    """Return the first line of each preset, by its name."""
+    lines = {file.stem: file.read_text(encoding="utf-8").partition("\n")[0] for file in _preset_files()}
     return {name: line.removeprefix("# ") for name, line in sorted(lines.items())}
 
 
 def preset(name: str) -> dict[str, Any]:
     """The content of a preset; UnknownName with the known names."""
-    if name not in presets():
-        raise UnknownName(f"no preset {name!r}; there are: {', '.join(presets())}")
-    return tomllib.loads(
-        (resources.files("halobench.sweep.presets") / f"{name}.toml").read_text(encoding="utf-8")
-    )
+    for file in _preset_files():
+        if file.stem == name:
+            return from_file(file)
+    raise UnknownName(f"no preset {name!r}; there are: {', '.join(presets())}")
+
+
+def _preset_files() -> list[Path]:
+    return [file for folder in folder_of_presets.__path__ for file in Path(folder).glob("*.toml")]
 
 
 def from_file(path: Path) -> dict[str, Any]:
