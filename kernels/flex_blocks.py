@@ -59,7 +59,7 @@ def _slots(problem: Problem) -> int:
     return problem.batch * problem.heads * int(computed)
 
 
-@attention("flex_blocks", unsupported=_beyond_flex, slots=_slots, imports=(FLEX,))
+@attention("flex_blocks", unsupported=_beyond_flex, slots=_slots, imports=(FLEX,), compile_s=12.0)
 def flex_blocks(q: Tensor, k: Tensor, v: Tensor, position: Position, problem: Problem) -> Tensor:
     q, k, v = blocks(q, problem), _in_blocks(k, problem), _in_blocks(v, problem)
     relative = None

@@ -127,7 +127,7 @@ def _build(  # noqa: PLR0913  what differs between kernels
     return Build(name, function, types, constants, aligned, options, inside, trips, heads)
 
 
-@attention("triton_fused", unsupported=unsupported, slots=slots, kernels=kernels)
+@attention("triton_fused", unsupported=unsupported, slots=slots, kernels=kernels, compile_s=4.0)
 def triton_fused(q: Tensor, k: Tensor, v: Tensor, position: Position, problem: Problem) -> Tensor:
     if transformed():
         return as_operations(q, k, v, position, problem)

@@ -34,10 +34,19 @@ def runs_anywhere(problem: Problem, device: str, direction: str) -> str | None:
 
 @dataclass(frozen=True)
 class Implementation:
-    """An implementation: what computes it, where it can not run, how many query-slot pairs it computes.
+    """A way to compute halo attention, and what the rest of the program must know about it.
 
-    Others' code may want its inputs in another form than the contract's: `adapt` is what our wrapper
-    does to them first, called by `attend` too. It is timed for itself, so that nobody looks slow for it.
+    Attributes:
+        name: letters, digits and underscores; a part of the id of a case.
+        attend: `(q, k, v, position, problem) -> out`, axes `b h y x d`, differentiable where it can be.
+        unsupported: `(problem, device, direction)` to the reason why it cannot do that, or None.
+        slots: how many query-slot pairs it computes for a problem, padding included.
+        adapt: what our wrapper does to the inputs before others' code can take them. `attend` calls it too;
+            it is also timed by itself, so that nobody looks slow because of us.
+        imports: modules that its first call imports; a sweep imports them before it measures.
+        kernels: its Triton kernels for a problem, as a target would launch them.
+        compile_s: seconds that its first call compiles for one direction, to plan by.
+        module: the module whose import registers it.
     """
 
     name: str
@@ -45,9 +54,10 @@ class Implementation:
     unsupported: WhyNot = runs_anywhere
     slots: Slots = Problem.slots
     adapt: Adapt | None = None
-    imports: tuple[str, ...] = ()  # modules of others that the first call imports; a sweep does it before
-    kernels: Kernels = no_kernels  # of Triton, forward and backward, as launched on a target
-    module: str = ""  # whose import registers it
+    imports: tuple[str, ...] = ()
+    kernels: Kernels = no_kernels
+    compile_s: float = 0.0
+    module: str = ""
 
 
 IMPLEMENTATIONS: Registry[Implementation] = Registry("attention implementation", GROUP)
@@ -61,16 +71,22 @@ def attention(  # noqa: PLR0913  one keyword a field of the contract
     adapt: Adapt | None = None,
     imports: tuple[str, ...] = (),
     kernels: Kernels = no_kernels,
+    compile_s: float = 0.0,
 ) -> Callable[[Attend], Attend]:
-    """Register a function of queries, keys, values (axes `b h y x d`), position tables and the problem."""
+    """Register an implementation: a function of queries, keys, values, position tables and the problem.
 
+    The arguments are the attributes of `Implementation`.
+
+    Raises:
+        ValueError: the name is taken, is one of ours, or would spoil the id of a case.
+    """
     if not NAME.fullmatch(name) or name in RESERVED:
         raise ValueError(f"an implementation's name is letters, digits and _, and none of ours: not {name!r}")
     module = str(sys._getframe(1).f_globals["__name__"])  # the function may be another module's
 
     def register(attend: Attend) -> Attend:
         IMPLEMENTATIONS.add(
-            name, Implementation(name, attend, unsupported, slots, adapt, imports, kernels, module)
+            name, Implementation(name, attend, unsupported, slots, adapt, imports, kernels, compile_s, module)
         )
         return attend
 

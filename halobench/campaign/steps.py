@@ -30,7 +30,6 @@ from halobench.measure.stopping import StoppingCriterion
 from halobench.measure.workload import Settings
 from halobench.report import output
 from halobench.results.environment import environment
-from halobench.sweep import estimate
 from halobench.sweep.command_line import repeating
 from halobench.sweep.executors import process
 
@@ -92,7 +91,7 @@ def check(setup: Setup) -> str:
 
 def check_peers(setup: Setup) -> str:
     """All others likewise; those that compile last."""
-    names = sorted(set(IMPLEMENTATIONS) - {OURS}, key=lambda name: name in estimate.COMPILED)
+    names = sorted(set(IMPLEMENTATIONS) - {OURS}, key=lambda name: IMPLEMENTATIONS[name].compile_s > 0)
     names = ["naive_global"] if setup.small else names
     titles = SMALL_TITLES if setup.small else tuple(PROBLEMS)
     dtypes = ("float32",) if setup.small else DTYPES

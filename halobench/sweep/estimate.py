@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from math import prod
 
+from halobench.attention.implementation import IMPLEMENTATIONS
 from halobench.case import AttentionCase, Case, ModelCase
 from halobench.measure.measurement import workload
 from halobench.measure.stopping import StoppingCriterion
@@ -22,7 +23,6 @@ NORMAL = 1e8  # values a second that one core draws for the inputs: measured 0.9
 NETWORK_S = 5.0  # to build it, count it, and to know what is right
 GRAPH_S = 40.0  # of torch.compile for a network; training has it twice, to be checked in eval mode
 
-COMPILED = {"haloed_compiled": 12.0, "flex_blocks": 12.0, "triton_fused": 4.0}  # seconds a direction
 UNSUPPORTED_S = 0.1
 
 
@@ -43,7 +43,7 @@ def _compiling(case: Case) -> float:
     passes = 2 if case.direction in ("forward_backward", "training") else 1
     if isinstance(case, ModelCase):
         return GRAPH_S * passes if case.mode == "compiled" else 0.0
-    return COMPILED.get(case.implementation, 0.0) * passes
+    return IMPLEMENTATIONS[case.implementation].compile_s * passes
 
 
 def _on_cpu(case: Case, samples_s: float) -> float:
