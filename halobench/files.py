@@ -1,6 +1,8 @@
 """Files and folders of a command: made or refused before work is done, and lines added one by one."""
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from halobench.errors import UsageError
@@ -26,6 +28,20 @@ def writable_folder(path: Path, *, new: bool = False) -> None:
         raise UsageError(f"{path} cannot be made: {error.strerror}") from None
     if not os.access(path, os.W_OK):
         raise UsageError(f"{path} cannot be written to")
+
+
+@contextmanager
+def replaced(path: Path) -> Iterator[Path]:
+    """Give a path to write to, and put it in place of `path` once it is written: whole or not at all.
+
+    Its name holds the process, so that several may write the same file.
+    """
+    aside = path.with_name(f"{path.name}.{os.getpid()}.part")
+    try:
+        yield aside
+        aside.replace(path)
+    finally:
+        aside.unlink(missing_ok=True)
 
 
 def add_line(line: str, file: Path) -> None:

@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 from halobench.attention.implementation import IMPLEMENTATIONS
+from halobench.files import replaced
 from halobench.plugins import why
 
 
@@ -20,9 +21,9 @@ def main(module: str, result: Path) -> None:
         importlib.import_module(module)
     except BaseException as error:  # also SystemExit: whatever is raised, it is left out
         failure = why(error)
-    part = result.with_suffix(".part")
-    part.write_text(json.dumps({"names": IMPLEMENTATIONS.registered(), "failure": failure}), encoding="utf-8")
-    part.rename(result)
+    found = {"names": IMPLEMENTATIONS.registered(), "failure": failure}
+    with replaced(result) as aside:
+        aside.write_text(json.dumps(found), encoding="utf-8")
 
 
 if __name__ == "__main__":

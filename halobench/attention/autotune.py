@@ -16,6 +16,8 @@ from statistics import median
 from time import monotonic
 from typing import Any, Protocol, TypeVar
 
+from halobench.files import replaced
+
 CACHE = "HALOBENCH_CACHE"  # in the environment: another folder than ~/.cache/halobench
 AUTOTUNE = ("try", "known", "off")  # measure what was not tried; use what was found; use every first
 RATHER = 0.98  # of the time of the first: what is not faster than this is noise
@@ -163,9 +165,8 @@ def _keep(key: Key, config: C, trials: Mapping[C, float]) -> None:
     path = _file(key)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        part = path.with_suffix(f".{os.getpid()}")
-        part.write_text(json.dumps(told, indent=1), encoding="utf-8")
-        os.replace(part, path)
+        with replaced(path) as aside:
+            aside.write_text(json.dumps(told, indent=1), encoding="utf-8")
     except OSError as error:
         warnings.warn(f"{path} can not be kept: {error}", stacklevel=2)
 

@@ -22,6 +22,7 @@ from halobench.campaign.summary import JSON, entries
 from halobench.campaign.sweeps import OutOfTime, Setup, runs
 from halobench.device.device import devices
 from halobench.errors import UsageError
+from halobench.files import replaced
 from halobench.results.environment import commit
 
 RESERVE_S = 30.0  # of a call, for the report at its end
@@ -179,6 +180,5 @@ def _limited(seconds: float) -> Iterator[None]:
 
 def _keep(out: Path, found: dict[str, dict[str, Any]]) -> None:
     """Whole or not at all, whenever the machine is taken away."""
-    part = out / f"{JSON}.part"
-    part.write_text(json.dumps(found, indent=2, ensure_ascii=False), encoding="utf-8")
-    part.replace(out / JSON)
+    with replaced(out / JSON) as aside:
+        aside.write_text(json.dumps(found, indent=2, ensure_ascii=False), encoding="utf-8")

@@ -1,6 +1,7 @@
 """The measurement of one case: check it, time it, probe it, and return one record whatever happens."""
 
 import random
+import traceback
 from contextlib import nullcontext
 from functools import partial
 from statistics import median
@@ -16,7 +17,7 @@ from halobench.measure import plausibility
 from halobench.measure.sampling import Kept, sample, take, warm_up
 from halobench.measure.workload import Settings, Workload, short_of_memory
 from halobench.plugins import told
-from halobench.results.record import Record, Work
+from halobench.results.record import Record, Status, Work
 
 
 def workload(case: Case) -> Workload:
@@ -51,7 +52,8 @@ def measure(case: Case, settings: Settings, clocks: Clocks | None = None) -> Rec
         with autotune.defaults() if settings.autotune == "off" else nullcontext():
             return _measure(case, settings, clocks or clock.clocks(case.device), work)
     except Exception as error:  # one broken case must not end the sweep
-        return record(status="oom" if short_of_memory(error) else "failed", reason=told(error), work=work)
+        status: Status = "oom" if short_of_memory(error) else "failed"
+        return record(status=status, reason=told(error), traceback=traceback.format_exc(), work=work)
 
 
 def _measure(case: Case, settings: Settings, clocks: Clocks, work: Work) -> Record:

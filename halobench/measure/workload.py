@@ -5,7 +5,6 @@ import and which attention alone must not wait for.
 """
 
 import hashlib
-import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,6 +15,7 @@ import torch
 from halobench.attention import autotune as tuner
 from halobench.device import clock
 from halobench.device.clock import Call
+from halobench.files import replaced
 from halobench.measure.stopping import StoppingCriterion
 from halobench.results.record import Work
 
@@ -86,8 +86,9 @@ def shared(settings: Settings, name: str, make: Callable[[], T]) -> T:
         return make()
     path = settings.truths / f"{hashlib.sha256(name.encode()).hexdigest()}.pt"
     if not path.exists():
-        torch.save(make(), path.with_suffix(".part"))
-        os.replace(path.with_suffix(".part"), path)
+        made = make()
+        with replaced(path) as aside:
+            torch.save(made, aside)
     return cast(T, torch.load(path, weights_only=False))  # our own file, of this very run
 
 

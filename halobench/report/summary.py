@@ -1,63 +1,24 @@
 """What a run says in one table and one sentence."""
 
-from collections.abc import Iterable
 from typing import Any
 
 import pandas as pd
 
 from halobench import units
-from halobench.device.allocator import DEFAULT
 from halobench.report.caveats import by_host
+from halobench.report.words import PARTS, Part, name
 from halobench.results.derived import BASELINE, problem_columns
 
 Cell = tuple[str, bool]  # text, and whether it is the best of its row
 Row = dict[str, Any]
 
-PARTS: dict[str, str] = {  # columns, and how they are said
-    "model": "{model}",
-    "image_size": "{image_size:.0f} px",
-    "height width": "{height:.0f}x{width:.0f}",
-    "block halo": "b{block:.0f} h{halo:.0f}",
-    "stride": "stride {stride:.0f}",
-    "border": "{border}",
-    "position offset": "{position} {offset}",
-    "batch": "batch {batch:.0f}",
-    "heads": "{heads:.0f} heads",
-    "dim_qk": "dim {dim_qk:.0f}",
-    "dim_v": "values {dim_v:.0f}",
-    "scale position_scale": "scales {scale:.3g} {position_scale:.3g}",
-    "dtype": "{dtype}",
-    "layout": "{layout}",
-    "mode": "{mode}",
-    "direction": "{direction}",
-    "device threads": "{device}, {threads:.0f} threads",
-    "allocator": "{allocator} allocator",
-}
-
-WHERE = (
-    "model",
-    "image_size",
-    "height width",
-    "block halo",
-    "border",
-    "batch",
-    "dtype",
-    "direction",
-    "device threads",
-)
+WHERE = {"model", "image_size", "height", "block", "border", "batch", "dtype", "direction", "device"}
 
 
-def name(row: Row, parts: Iterable[str]) -> str:
-    """These parts of what was asked."""
-    return ", ".join(PARTS[part].format(**row) for part in parts)
-
-
-def split(frame: pd.DataFrame) -> tuple[list[str], list[str]]:
-    """The parts in which rows of one workload differ, and those that all have in common."""
-    known = [part for part in PARTS if frame[part.split()[0]].notna().all()]
-    if (frame["allocator"] == DEFAULT).all():
-        known.remove("allocator")
-    differ = [part for part in known if frame[part.split()].drop_duplicates().shape[0] > 1]
+def split(frame: pd.DataFrame) -> tuple[list[Part], list[Part]]:
+    """Return the parts of a problem in which rows of one workload differ, and those that all share."""
+    known = [part for part in PARTS if frame[list(part.columns)].notna().all(axis=None)]
+    differ = [part for part in known if len(frame[list(part.columns)].drop_duplicates()) > 1]
     return differ, [part for part in known if part not in differ]
 
 
@@ -75,7 +36,7 @@ def table(frame: pd.DataFrame) -> tuple[str, list[str], list[list[Cell]]]:
         cells = [_cell(by_name.get(implementation), alike["time_s"].min()) for implementation in names]
         rows.append([(name(alike.iloc[0].to_dict(), differ), False), *cells])
     header = ["problem", *(implementation or "as it is" for implementation in names)]
-    return name(frame.iloc[0].to_dict(), shared), header, rows
+    return name(frame.iloc[0].to_dict(), shared, usual=False), header, rows
 
 
 def sentence(frame: pd.DataFrame) -> str:
@@ -105,7 +66,9 @@ def _fastest(frame: pd.DataFrame) -> str:
     most = (wins["flop"].fillna(0) / passes).idxmax()  # the largest problem, the forward pass of it if it won
     best = wins.loc[most].to_dict()
     others = frame[(keys == keys[most]) & (frame["implementation"] != winner)]
-    where = name(best, [part for part in WHERE if pd.notna(best[part.split()[0]])])
+    where = name(
+        best, [part for part in PARTS if part.columns[0] in WHERE and pd.notna(best[part.columns[0]])]
+    )
     against = _against(best["time_s"], others.set_index("implementation")["time_s"])
     return (
         f"fastest here: {winner or best['model']}, on {len(wins)} of {len(fastest)} problems; "

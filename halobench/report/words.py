@@ -1,6 +1,6 @@
 """Problems and cases in words, as tables and figures name them."""
 
-from collections.abc import Callable, Collection, Hashable, Mapping
+from collections.abc import Callable, Collection, Hashable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,7 +13,11 @@ BLOCK_HALO = ("block", "halo")
 
 def said(row: Row, columns: Collection[str], *, usual: bool = True) -> str:
     """What these columns ask for, in words; what is at its default is left out unless `usual`."""
-    parts = [part for part in PARTS if not set(part.columns).isdisjoint(columns)]
+    return name(row, [part for part in PARTS if not set(part.columns).isdisjoint(columns)], usual=usual)
+
+
+def name(row: Row, parts: Iterable["Part"], *, usual: bool = True) -> str:
+    """Say these parts of what a row asks for; what is at its default is left out unless `usual`."""
     return ", ".join(part.say(row) for part in parts if usual or not part.usual(row))
 
 

@@ -47,6 +47,7 @@ COLUMNS = [
         "top1",
         "config",
         "device_state",
+        "traceback",
     ),
     RAW,
 ]
@@ -60,6 +61,7 @@ WORDS |= {
     "reason",
     "config",
     "device_state",
+    "traceback",
     RAW,
 }  # every other column is a number
 
@@ -105,6 +107,7 @@ def _row(case: Case, records: list[Record]) -> dict[str, Any]:
         | {
             "status": last.status,
             "reason": last.reason,
+            "traceback": last.traceback,
             "error": _largest(record.error for record in records),
             "time_s": times.median,
             "time_low_s": times.low,

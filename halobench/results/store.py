@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import math
 import sqlite3
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -69,7 +70,7 @@ class Store:
         ]
         with self._connection() as connection:
             connection.execute("DELETE FROM samples WHERE id = ? AND replicate = ?", key)
-            connection.execute("INSERT OR REPLACE INTO records VALUES (?, ?, ?)", (*key, json.dumps(fields)))
+            connection.execute("INSERT OR REPLACE INTO records VALUES (?, ?, ?)", (*key, _json(fields)))
             connection.executemany("INSERT INTO samples VALUES (?, ?, ?, ?, ?)", samples)
 
     def plan(self) -> list[Case]:
@@ -115,6 +116,15 @@ class Store:
                 yield connection
         finally:
             connection.close()
+
+
+def _json(fields: dict[str, Any]) -> str:
+    """JSON has no NaN and no infinity: a number that is none is stored as null, and not known."""
+    known = {
+        name: None if isinstance(value, float) and not math.isfinite(value) else value
+        for name, value in fields.items()
+    }
+    return json.dumps(known, allow_nan=False)
 
 
 def _case(fields: dict[str, Any]) -> Case:

@@ -12,7 +12,7 @@ from scipy import stats
 
 from halobench.stats.interval import CONFIDENCE
 
-QN = 2.2219  # makes the first quartile of differences a normal distribution's standard deviation
+QUARTILE = 2.2219  # makes the lower quartile of differences a normal distribution's standard deviation
 ROUNDING = 1e-9  # no time is known better than to this part of it: series of equal values are not certain
 
 
@@ -65,9 +65,13 @@ def paired(before: Sequence[float], after: Sequence[float]) -> Ratio:
 
 
 def scatter(values: Sequence[float]) -> Noise:
-    """How far most values lie from each other, whatever the rest do: Qn of Rousseeuw and Croux (1993)."""
+    """Return the lower quartile of the pairwise differences, scaled to a standard deviation, after Qn.
+
+    Qn of Rousseeuw and Croux (1993) is an order statistic near that quartile, with a factor for few values.
+    For normal values this is 14 % too large on average with 8 of them, 8 % with 12, 2 % with 40: simulated.
+    """
     differences = np.abs(np.subtract.outer(values, values))[np.triu_indices(len(values), 1)]
-    return Noise(QN * float(np.quantile(differences, 0.25)), len(values) - 1)
+    return Noise(QUARTILE * float(np.quantile(differences, 0.25)), len(values) - 1)
 
 
 def parts(samples: Sequence[float], count: int = 10) -> list[float]:

@@ -97,6 +97,7 @@ def test_trials_are_over_before_samples_are_taken_and_told_apart(registered, mon
 def test_a_failure_is_a_record_of_one_line(registered):
     record = measured(registered, raises)
     assert (record.status, record.reason) == ("failed", "RuntimeError: no such kernel")
+    assert record.traceback.startswith("Traceback (most recent call last):")
 
 
 def test_a_lack_of_memory_has_a_status_of_its_own(registered):

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 from cases import attention_record, frame_of, model_record
 
@@ -82,12 +84,19 @@ def test_a_run_without_a_time_says_so(records):
 
 def test_a_table_names_what_differs_in_rows_and_what_is_shared_above():
     shared, header, rows = summary.table(frame_of(*both(), *both(border="zero")))
-    assert shared == (
-        "16x16, b8 h3, stride 1, none exact, batch 2, 4 heads, dim 16, values 16, scales 0.25 1, "
-        "float32, bhyxd, forward, cpu, 2 threads"
-    )
+    assert shared == ("16x16, b8 h3, batch 2, 4 heads, dim 16, float32, forward, cpu, 2 threads")
     assert header == ["problem", "naive_global", "sdpa_blocked"]
     assert [row[0] for row in rows] == [("mask", False), ("zero", False)]
+
+
+@pytest.mark.parametrize(
+    ("device", "threads", "said"),
+    [("cpu", 1, "cpu, 1 thread"), ("cuda", 1, "cuda"), ("cpu", 2, "cpu, 2 threads")],
+)
+def test_threads_are_told_of_a_cpu_only_and_one_is_one_thread(device, threads, said):
+    records = [replace(one, case=replace(one.case, device=device, threads=threads)) for one in both()]
+    assert summary.table(frame_of(*records))[0].endswith(f"forward, {said}")
+    assert summary.sentence(frame_of(*records)).endswith(f"forward, {said}")
 
 
 def test_the_fastest_of_a_row_is_marked():

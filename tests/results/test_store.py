@@ -74,7 +74,7 @@ def test_a_run_of_the_first_schema_is_read_and_its_allocator_is_unstated(full):
         connection.execute("DELETE FROM samples WHERE series IN ('samples_adapt', 'samples_warmup')")
         for table, later in {
             "cases": ("mode", "allocator"),
-            "records": ("usage", "tune_s", "config"),
+            "records": ("usage", "tune_s", "config", "traceback"),
         }.items():
             for case_id, fields in connection.execute(f"SELECT id, fields FROM {table}").fetchall():
                 known = {name: value for name, value in json.loads(fields).items() if name not in later}
@@ -172,3 +172,14 @@ def test_of_joined_runs_a_later_failure_counts_and_the_run_is_named(tmp_path):
         Store.create(tmp_path / name, [record.case]).add(record)
     (row,) = frame.read_runs([tmp_path / "first", tmp_path / "second"]).to_dict("records")
     assert (row["status"], row["run"]) == ("wrong", "second")
+
+
+@pytest.mark.parametrize("error", [math.nan, math.inf])
+def test_what_is_stored_is_json_whatever_the_error_is(full, error):
+    full.add(replace(RECORDS[0], status="wrong", error=error))
+    with sqlite3.connect(full.path) as connection:
+        stored = [fields for (fields,) in connection.execute("SELECT fields FROM records")]
+    connection.close()
+    for fields in stored:
+        json.loads(fields, parse_constant=lambda word: pytest.fail(f"{word} is no JSON"))
+    assert full.records()[0].error is None

@@ -25,7 +25,7 @@ HEADS = {
 }
 SHOWN = ("status", "time_s", "spread", "speedup", "peak_bytes", "flop", "flop_executed", "samples", "reason")
 SIDES = ("height", "width", "image_size")  # said by the resolution already
-PROSE = ("reason", "device_state")  # long: to the right of all numbers
+PROSE = ("reason", "device_state", "traceback")  # long: to the right of all numbers
 KINDS = {"flop": "flop", "flop_executed": "flop", "params": "count", "top1": "percent"}
 KINDS |= {"system_share": "percent"}
 KINDS |= {"spread": "spread", "resolution": "resolution"}
