@@ -35,12 +35,12 @@ class AttentionCase:
 
     @property
     def dtype(self) -> str:
-        """Of the problem."""
+        """The dtype of the problem."""
         return self.problem.dtype
 
     @property
     def fields(self) -> dict[str, Any]:
-        """Of the problem and of the case, side by side."""
+        """The fields of the problem and of the case, side by side."""
         own = dict(vars(self))
         problem: dict[str, Any] = vars(own.pop("problem"))
         return problem | own
@@ -89,7 +89,7 @@ class ModelCase:
 
     @property
     def fields(self) -> dict[str, Any]:
-        """By name."""
+        """The fields of the case by name."""
         return dict(vars(self))
 
     def __post_init__(self) -> None:

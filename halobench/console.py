@@ -16,7 +16,7 @@ PLAIN_WIDTH = 120  # of what goes to a file or a pipe
 
 
 def console() -> Console:
-    """As wide as the terminal, or of a fixed width where there is none."""
+    """Return a console as wide as the terminal, or of a fixed width where there is none."""
     return Console(width=None if sys.stdout.isatty() else PLAIN_WIDTH, markup=False, highlight=False)
 
 

@@ -15,7 +15,7 @@ def must_be_new(path: Path | None) -> None:
     if path.exists():
         raise UsageError(f"{path} exists already; choose another file")
     if not path.parent.is_dir():
-        raise UsageError(f"{path} can not be written: there is no folder {path.parent}")
+        raise UsageError(f"{path} cannot be written: there is no folder {path.parent}")
 
 
 def writable_folder(path: Path, *, new: bool = False) -> None:
@@ -45,7 +45,7 @@ def replaced(path: Path) -> Iterator[Path]:
 
 
 def add_line(line: str, file: Path) -> None:
-    """In one piece, for others may write there too; on a line of its own also behind one that was cut off."""
+    """Append a line in one piece, as others may write there too; after a cut-off line it begins a new one."""
     cut_off = file.exists() and not file.read_bytes().endswith(b"\n")
     with file.open("ab", buffering=0) as lines:
         lines.write(("\n" * cut_off + line + "\n").encode())

@@ -1,7 +1,7 @@
 """A case, or any call, in a process of its own: a timeout, a crash and a lack of memory become statuses.
 
 Children are forked from a server that has imported what they need but computed nothing, which
-takes a few hundredths of a second each; a process that has computed can not be forked safely. So the
+takes a few hundredths of a second each; a process that has computed cannot be forked safely. So the
 server imports none but our own plug-ins, and of those only what the cases ask for: what another
 distribution does at its import can concern nothing but its own cases.
 """
@@ -46,7 +46,7 @@ def preload(modules: Iterable[str], wait_policy: str = openmp.DEFAULT) -> None:
     """Start the server; what it imports, and how the threads of its children wait.
 
     Once it runs it stays as it is. None of the modules may touch CUDA: a process forked from one that has
-    can not use it.
+    cannot use it.
     """
     server = multiprocessing.get_context("forkserver")
     server.set_forkserver_preload(["halobench.isolate", *LATE, *sorted(set(modules))])
@@ -102,7 +102,7 @@ def _ending(child: BaseProcess, kills: int, said: str) -> ChildFailure:
 
 
 def _kill(child: BaseProcess) -> None:
-    """And all it started, also what outlives it."""
+    """Kill the child and all it started, also what outlives it."""
     if child.pid is None:  # interrupted before there was one
         return
     try:
@@ -124,7 +124,7 @@ def _child(theirs: Connection, said: str, call: Callable[[], object], limited: b
 
 
 def _limit_memory() -> None:
-    """So that too large an allocation raises here, and the system need not kill anything."""
+    """Make too large an allocation raise here, so that the system need not kill anything."""
     Path("/proc/self/oom_score_adj").write_text("1000", encoding="ascii")
     own = psutil.Process().memory_info().data
     most = int(own + SPARE * psutil.virtual_memory().available)

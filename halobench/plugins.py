@@ -49,7 +49,7 @@ class Trial:
 
 
 class LeftOutError(UsageError, ValueError):
-    """A plug-in that was asked for can not be imported; the message names it and says why."""
+    """A plug-in that was asked for cannot be imported; the message names it and says why."""
 
 
 def load_all(group: str, besides: Container[str] = ()) -> dict[str, str]:
@@ -156,7 +156,7 @@ def _watched(process: "subprocess.Popen[bytes]", said: Path) -> str:
 
 
 def _end(process: "subprocess.Popen[bytes]") -> None:
-    """And all it started."""
+    """Kill the process and all it started."""
     with suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
     process.wait()
@@ -180,7 +180,7 @@ def _of(entry: EntryPoint) -> Iterator[Plugin]:
 
 
 def _spec(module: str) -> ModuleSpec | None:
-    """Of a module, without an import of the packages it lies in; None where one of these is missing."""
+    """Return the spec of a module without importing the packages it lies in; None where one is missing."""
     first, *parts = module.split(".")
     spec = importlib.util.find_spec(first)
     for part in parts:

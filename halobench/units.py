@@ -38,7 +38,7 @@ def ratio(value: float | None) -> str:
 
 
 def percent(value: float | None) -> str:
-    """Of a fraction."""
+    """Write a fraction as a percentage."""
     return f"{value:.1%}" if _known(value) else NOTHING
 
 

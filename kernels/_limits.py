@@ -1,4 +1,4 @@
-"""What several implementations can not do, and the words for it."""
+"""What several implementations cannot do, and the words for it."""
 
 from collections.abc import Mapping
 
@@ -11,7 +11,7 @@ def first(limits: Mapping[str, bool]) -> str | None:
 
 
 def shared_limits(problem: Problem) -> dict[str, bool]:
-    """Of code that has no word for a stride of queries or for values of another width."""
+    """Say what code without a word for strides of queries or wider values cannot do."""
     return {
         "needs a batch of 1 or more": problem.batch == 0,
         f"stride 1 only, not {problem.stride}": problem.stride != 1,
@@ -22,6 +22,6 @@ def shared_limits(problem: Problem) -> dict[str, bool]:
 
 
 def cut_off(problem: Problem) -> dict[str, bool]:
-    """Of code that cuts maps into whole blocks."""
+    """Say what code that cuts maps into whole blocks cannot do."""
     shapes = f"{problem.height} x {problem.width} with block {problem.block}"
     return {f"needs a map of whole blocks, not {shapes}": not problem.whole_blocks}

@@ -78,7 +78,7 @@ def observed(*tensors: Tensor) -> bool:
 
 @cache
 def problem_of_shapes(keys: tuple[int, ...], dim_v: int, table: int, dtype: str, numbers: Numbers) -> Problem:
-    """Of the shape of keys and the channels of values and of a table's rows, 0 where there is none."""
+    """Make a problem from the shape of keys and the channels of values and of a table, 0 without one."""
     block, halo, stride, zero, compact, scale, position_scale = numbers
     batch, heads, height, width, dim_qk = keys
     position = "none" if table == 0 else "sum" if table == dim_qk else "split"
@@ -96,13 +96,13 @@ def flop(q: Any, k: Any, v: Any, rel_height: Any, rel_width: Any, *numbers: Any,
 
 
 def flop_backward(grad: Any, q: Any, k: Any, v: Any, rel_height: Any, *others: Any, **_: Any) -> int:
-    """As `flop`, of the backward pass alone."""
+    """Count as `flop`, for the backward pass alone."""
     problem = _counted(q, k, v, rel_height, others[-NUMBERS:])
     return problem.flop("forward_backward") - problem.flop()
 
 
 def fvcore_handle(inputs: list[Any], outputs: list[Any]) -> int:
-    """For `FlopCountAnalysis.set_op_handle("halobench::triton_fused", …)`: a multiply-add counts as one.
+    """Count for `FlopCountAnalysis.set_op_handle("halobench::triton_fused", …)`: a multiply-add is one.
 
     Args:
         inputs: the values of the operator's node in a traced graph.

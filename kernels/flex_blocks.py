@@ -27,7 +27,7 @@ FLEX = "torch.nn.attention.flex_attention"  # importing it takes half a second: 
 
 
 class _Places(NamedTuple):
-    """Where keys lie on the map, and where the windows of queries start; by index, in the order of blocks."""
+    """The places of keys on the map and of the windows of queries, by index in the order of blocks."""
 
     key_y: Tensor
     key_x: Tensor
@@ -71,7 +71,7 @@ def flex_blocks(q: Tensor, k: Tensor, v: Tensor, position: Position, problem: Pr
     return unblock(out.unflatten(2, q.shape[2:4]), problem)
 
 
-def _attend(  # noqa: PLR0913  what is compiled; with what leads to it torch 2.14 can not do it on a CPU
+def _attend(  # noqa: PLR0913  what is compiled; with what leads to it torch 2.14 cannot do it on a CPU
     q: Tensor, k: Tensor, v: Tensor, relative: Position, problem: Problem, places: _Places, mask: Any
 ) -> Tensor:
     """b h query d and b h key d, in the order of blocks."""
@@ -167,5 +167,5 @@ def _in_window(places: _Places, query: Tensor, key: Tensor, problem: Problem) ->
 
 
 def _sizes(count: int) -> Tensor:
-    """Of tiles: the last may be cut off."""
+    """Return the sizes of tiles: the last may be cut off."""
     return (count - torch.arange(0, count, TILE)).clamp(max=TILE)

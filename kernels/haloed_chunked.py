@@ -73,7 +73,7 @@ def _backward(  # noqa: PLR0913  as the operator
     grad: Tensor, q: Tensor, k: Tensor, v: Tensor, rel_height: Tensor | None, rel_width: Tensor | None,
     block: int, halo: int, stride: int, zero: bool, compact: bool, scale: float, position_scale: float,
 ) -> list[Tensor]:  # fmt: skip
-    """Of q, k and v, and of both tables if there are any."""
+    """Return the gradients of q, k and v, and of both tables if there are any."""
     problem = problem_of(q, k, v, rel_height, block, halo, stride, zero, compact, scale, position_scale)
     gradients = _Gradients(_Work(problem, q, k, v, _table(rel_height, rel_width, problem)))
     for chunk in _chunks(problem, q.device.type):
@@ -240,7 +240,7 @@ class _Work:
         return every, *self._views["skewed", blocks]
 
     def corner(self, chunk: _Chunk) -> tuple[int, int]:
-        """Where the windows of a chunk start in the map."""
+        """Return where the windows of a chunk start in the map."""
         block, halo = self.problem.block, self.problem.halo
         return chunk.rows[0] * block - halo, chunk.columns[0] * block - halo
 
@@ -307,7 +307,7 @@ class _Gradients:
         work.put(self.q, chunk, grad_q)
 
     def results(self) -> list[Tensor]:
-        """In the order of the inputs, in their dtype."""
+        """Return the results in the order of the inputs, in their dtype."""
         dtype = self.work.q.dtype
         maps = [self.work.queries_inside(self.q).contiguous(), self.k.to(dtype), self.v.to(dtype)]
         return maps if self.table is None else [*maps, *(x.to(dtype) for x in self._by_table(self.table))]

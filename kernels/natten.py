@@ -38,7 +38,7 @@ class _Axis:
 
 
 def _axis(size: int, problem: Problem) -> _Axis | None:
-    """None where NATTEN can not mean it."""
+    """Return an axis as NATTEN sees it; None where it cannot mean that."""
     block, halo, count = problem.block, problem.halo, math.ceil(size / problem.block)
     if problem.border == "zero":
         before = math.ceil(halo / block) * block  # whole blocks, or the window would move at other places
@@ -49,7 +49,7 @@ def _axis(size: int, problem: Problem) -> _Axis | None:
 
 
 def _axes(problem: Problem) -> list[_Axis]:
-    """Both, or fewer where NATTEN can not mean the problem."""
+    """Both, or fewer where NATTEN cannot mean the problem."""
     axes = _axis(problem.height, problem), _axis(problem.width, problem)
     return [axis for axis in axes if axis is not None]
 

@@ -369,7 +369,7 @@ def _differentiate(ctx: Any, grad: Tensor, _: Tensor) -> tuple[Tensor | None, ..
 
 
 def _gradients_of(ctx: Any, grad: Tensor) -> Sequence[Tensor | None]:
-    """Of the five tensors of a call."""
+    """Return the gradients of the five tensors of a call."""
     q, k, v, rel_height, rel_width, out, lse = ctx.saved_tensors
     if torch.is_grad_enabled():  # this pass will be differentiated
         return differentiable(grad, (q, k, v, rel_height, rel_width), ctx.numbers)
@@ -390,7 +390,7 @@ register_flop_formula(torch.ops.halobench.triton_fused_backward)(flop_backward)
 def _constants(  # noqa: PLR0913  all that a kernel is compiled for
     problem: Problem, config: Config, target: str, far: bool, unit: int, one_pass: bool
 ) -> dict[str, Any]:
-    """Of both kernels."""
+    """Return the constants of both kernels."""
     rows, columns = tile(problem.side, config.queries)
     per_logit = problem.logit_scale * log2(e)
     return {
@@ -458,7 +458,7 @@ def _for_backward(problem: Problem, config: Config) -> dict[str, Any]:
 
 @cache
 def _key(kernel: str, problem: Problem, target: str, device: torch.device) -> tuple[str | int | float, ...]:
-    """Of the map's size only how many programs it makes."""
+    """Return the key of a tuned configuration, which holds of the map's size only the number of programs."""
     if target == INTERPRETER:
         return (INTERPRETER,)
     code = {"forward": halo_fwd, "backward": halo_bwd}[kernel].cache_key
@@ -472,7 +472,7 @@ def _key(kernel: str, problem: Problem, target: str, device: torch.device) -> tu
 
 
 def _target(device: torch.device) -> str:
-    """As `halobench inspect` names it."""
+    """Name the target as `halobench inspect` does."""
     if device.type != "cuda":
         return INTERPRETER
     if torch.version.hip:
@@ -494,7 +494,7 @@ def _one_pass(dtype: torch.dtype) -> bool:
 
 
 def _precision(dtype: str, target: str, one_pass: bool) -> str:
-    """Of products in float32: three passes of TF32, or one where that much error is allowed."""
+    """Return the precision of float32 products: three passes of TF32, or one where that error is allowed."""
     if dtype != "float32" or not target.startswith("sm_"):  # AMD's have no three passes
         return "ieee"
     return "tf32" if one_pass else "tf32x3"

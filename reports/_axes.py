@@ -31,7 +31,7 @@ class Quantity:
     interval: tuple[str, str] | None = None
 
     def of(self, rows: pd.DataFrame, column: str | None = None) -> pd.Series:
-        """In the unit of the axis."""
+        """Convert a value to the unit of the axis."""
         return rows[column or self.column] / units.UNITS[self.unit]
 
 

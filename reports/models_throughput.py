@@ -49,7 +49,7 @@ def _figure(parts: Mapping[str, pd.DataFrame], directions: Sequence[str]) -> Fig
 
 
 def _parts(rows: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
-    """By title: all models over their image sizes, and those with several batches over these."""
+    """Return by title all models over their image sizes, and those with several batches over these."""
     models = [alike(part, ("batch", "mode")) for _, part in rows.groupby("model")]
     batches = [part for part in models if part["batch"].nunique() > 1]
     sizes = alike(rows, ("model", "image_size", "mode"))
@@ -61,7 +61,7 @@ def _parts(rows: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
 
 
 def _lines(rows: pd.DataFrame, group: list[str], size: str) -> pd.DataFrame:
-    """In the order of the lines, each with its number and the words beside it: the group's at its first."""
+    """Yield the lines in order, each with its number and the words beside it: the group's at its first."""
     by = [*group, size]
     rows = rows.sort_values(by, ascending=[name != "mode" for name in by], kind="stable")  # eager first
     heads = [said(row, group, usual=False) for row in rows.to_dict("records")]

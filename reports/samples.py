@@ -56,7 +56,7 @@ def _words(grid: Panels, last: int) -> None:
 
 
 def _largest(rows: pd.DataFrame) -> pd.DataFrame:
-    """Of one problem, of attention if there is any: most implementations, most work, most samples."""
+    """Return the rows of one problem, attention first: most implementations, most work, most samples."""
     attention = rows[rows["workload"] == "attention"]
     rows = rows if attention.empty else attention
     work = rows["flop"].fillna(0) / rows["direction"].map(PASSES).fillna(1)

@@ -61,13 +61,13 @@ def _figure(parts: Sequence[pd.DataFrame], published_too: Sequence[pd.DataFrame]
 
 
 def _relative(table: pd.DataFrame) -> pd.DataFrame:
-    """With a column `ratio`: over ResNet-50 in the same file of timm's."""
+    """Add a column `ratio`: the speed over ResNet-50's in the same file of timm's."""
     speeds = table[table["model"] == RESNET].set_index("source")["images_per_second"]
     return table.assign(ratio=table["images_per_second"] / table["source"].map(speeds))
 
 
 def _alike(table: pd.DataFrame, part: pd.DataFrame) -> pd.DataFrame:
-    """Of timm's figures those of these models, in the same direction and on the same kind of device."""
+    """Return timm's figures for these models, in the same direction and on the same kind of device."""
     first = part.iloc[0]
     on_gpu = table["device"].str.contains(GPU)
     kind = on_gpu if first["device"] == "cuda" else ~on_gpu

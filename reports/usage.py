@@ -36,7 +36,7 @@ def usage(frame: pd.DataFrame) -> str:
 
 
 def _line(alone: pd.DataFrame) -> list[str]:
-    """Of the one row of a frame."""
+    """Return the line of a frame's only row."""
     row: Row = alone.iloc[0].to_dict()
     return [
         plain(row["implementation"]) or units.NOTHING,

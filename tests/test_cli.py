@@ -73,9 +73,9 @@ BAD_USE = {
     "time in words": ("sweep smoke --timeout long", ["--timeout", "valid number"]),
     "no replicates": ("sweep smoke --replicates 0", ["replicates: 0", "greater than or equal to 1"]),
     "resume nothing": ("sweep --resume missing", ["missing holds no run"]),
-    "resume something else": ("sweep smoke --resume missing", ["--resume", "preset can not be given"]),
-    "resume with another axis": ("sweep --resume missing --block 4", ["--resume", "block can not be given"]),
-    "plan a resumed run": ("sweep --resume missing --plan", ["--resume", "plan can not be given"]),
+    "resume something else": ("sweep smoke --resume missing", ["--resume", "preset cannot be given"]),
+    "resume with another axis": ("sweep --resume missing --block 4", ["--resume", "block cannot be given"]),
+    "plan a resumed run": ("sweep --resume missing --plan", ["--resume", "plan cannot be given"]),
     "a file for a folder": (f"{SWEEP} --out a_file", ["a_file"]),
     "a folder in a file": (f"{SWEEP} --out a_file/inside", ["a_file/inside"]),
     "report nothing": ("report", ["DIR"]),
@@ -343,7 +343,7 @@ def test_runs_of_different_machines_are_not_joined(halobench, tmp_path):
         (tmp_path / name / "environment.json").write_text(f'{{"cpu": "{cpu}"}}')
     code, _, err = halobench(f"report {tmp_path / 'a'} {tmp_path / 'b'} --out {tmp_path / 'both'}")
     assert (code, err.count("\n")) == (2, 1)
-    assert "can not be joined: cpu was one, now another" in err
+    assert "cannot be joined: cpu was one, now another" in err
     assert not (tmp_path / "both").exists()
 
 

@@ -140,7 +140,7 @@ def test_a_head_whose_weights_leave_their_type_is_done_again(dtype, border):
     assert verdict.right, verdict
 
 
-@pytest.mark.filterwarnings("default:.*can not be timed")
+@pytest.mark.filterwarnings("default:.*cannot be timed")
 def test_trials_find_a_configuration_and_keep_it(monkeypatch, tmp_path):
     monkeypatch.setenv(autotune.CACHE, str(tmp_path))
     monkeypatch.setattr(autotune, "_found", {})

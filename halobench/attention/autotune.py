@@ -132,7 +132,7 @@ def _runs(kernel: str, config: C, time: Callable[[C], float]) -> bool:
         time(config)
     except Exception as error:  # the compiler's and the driver's, of many kinds
         reason = str(error).partition("\n")[0]
-        warnings.warn(f"{kernel} can not be timed with {config}: {reason}", stacklevel=2)
+        warnings.warn(f"{kernel} cannot be timed with {config}: {reason}", stacklevel=2)
         return False
     return True
 
@@ -147,7 +147,7 @@ def _in_turn(configs: Sequence[C], time: Callable[[C], float]) -> dict[C, float]
 
 
 def _kept(key: Key, configs: Sequence[C]) -> C | None:
-    """Of what is on disk, if it is still worth a trial."""
+    """Return the configuration on disk, if it is still worth a trial."""
     try:
         config = json.loads(_file(key).read_text(encoding="utf-8"))["config"]
     except (OSError, ValueError, KeyError, TypeError):
@@ -156,7 +156,7 @@ def _kept(key: Key, configs: Sequence[C]) -> C | None:
 
 
 def _keep(key: Key, config: C, trials: Mapping[C, float]) -> None:
-    """Whole or not at all, whatever else writes there."""
+    """Write a configuration whole or not at all, whatever else writes there."""
     told = {
         "key": list(key),
         "config": config._asdict(),
@@ -168,11 +168,11 @@ def _keep(key: Key, config: C, trials: Mapping[C, float]) -> None:
         with replaced(path) as aside:
             aside.write_text(json.dumps(told, indent=1), encoding="utf-8")
     except OSError as error:
-        warnings.warn(f"{path} can not be kept: {error}", stacklevel=2)
+        warnings.warn(f"{path} cannot be kept: {error}", stacklevel=2)
 
 
 def folder() -> Path:
-    """Where configurations are kept."""
+    """Return the folder where configurations are kept."""
     home = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
     return Path(os.environ.get(CACHE) or Path(home) / "halobench") / "tuned"
 

@@ -20,7 +20,7 @@ from halobench.attention.problem import Problem
 
 SLACK = 3  # how many times the error of the dense formula in the same dtype is still right
 LEAST = 4  # epsilons that are right even if that formula has no error, by luck or since it has one term
-FLOAT64 = 256  # epsilons that are right in float64, in which the oracle can not tell its own error
+FLOAT64 = 256  # epsilons that are right in float64, in which the oracle cannot tell its own error
 WHOLE = 2**24  # up to as many query-slot pairs, every block of every map is checked
 SAMPLED = 4  # random blocks of a random map that are checked beyond
 
@@ -135,7 +135,7 @@ def changed(given: Inputs, before: Inputs) -> list[str]:
 
 
 def largest(errors: Iterable[float]) -> float:
-    """Of some errors; nan if any is."""
+    """Return the largest error; nan if any is."""
     return max(errors, key=lambda error: (isnan(error), error))
 
 
@@ -224,7 +224,7 @@ def _placed(known: Truth, name: str, like: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def _form(out: Tensor, q: Tensor, problem: Problem) -> str:
-    """Why an output can not be compared, or nothing."""
+    """Why an output cannot be compared, or nothing."""
     if type(out) is not Tensor:
         return f"the output is a {type(out).__name__}, not a plain torch.Tensor"
     if tuple(out.shape) != problem.out_shape or out.dtype != q.dtype:

@@ -48,7 +48,7 @@ def halo_attention(  # noqa: PLR0913  the public call: one keyword an option of 
         `(batch, heads, ceil(height / stride), ceil(width / stride), dim_v)`.
 
     Raises:
-        ValueError: shapes, dtypes or devices that do not fit, or a problem the implementation can not do.
+        ValueError: shapes, dtypes or devices that do not fit, or a problem the implementation cannot do.
         KeyError: an unknown implementation; the message lists the known.
     """
     tables = () if position is None else (position[0].shape, position[1].shape)
@@ -57,7 +57,7 @@ def halo_attention(  # noqa: PLR0913  the public call: one keyword an option of 
     )  # fmt: skip
     try:
         problem = _asked(*given) if torch.compiler.is_compiling() else _asked_before(*given)
-    except TypeError:  # a size that is still a symbol, or an option of a wrong type, can not be looked up
+    except TypeError:  # a size that is still a symbol, or an option of a wrong type, cannot be looked up
         problem = _asked(*given)
     for what, tensor in zip(NAMES, (q, k, v, *(position or ())), strict=False):
         if tensor.dtype != q.dtype or tensor.device != q.device:
@@ -68,7 +68,7 @@ def halo_attention(  # noqa: PLR0913  the public call: one keyword an option of 
     entry = IMPLEMENTATIONS[name]
     learns = torch.is_grad_enabled() and any(x.requires_grad for x in (q, k, v, *(position or ())))
     if reason := entry.unsupported(problem, q.device.type, "forward_backward" if learns else "forward"):
-        raise ValueError(f"{name} can not do this: {reason}")
+        raise ValueError(f"{name} cannot do this: {reason}")
     return entry.attend(q, k, v, position, problem)
 
 

@@ -98,7 +98,7 @@ def load(implementation: str) -> None:
 
     Raises:
         UnknownName: the message lists the names that there are.
-        LeftOutError: its plug-in can not be imported.
+        LeftOutError: its plug-in cannot be imported.
     """
     for name in (*AUTO.values(), AUTO_ELSEWHERE) if implementation == "auto" else (implementation,):
         _ = IMPLEMENTATIONS[name]

@@ -33,7 +33,7 @@ class HaloAttention(nn.Module):
         implementation: a name of `halobench list`, or `auto`; the attribute may be changed later.
 
     Raises:
-        ValueError: sizes that do not fit, or an implementation that can not be imported.
+        ValueError: sizes that do not fit, or an implementation that cannot be imported.
         KeyError: an unknown implementation; the message lists the known.
     """
 

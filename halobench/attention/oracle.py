@@ -126,7 +126,7 @@ def _block_weights(given: Inputs, problem: Problem, block: Block) -> Tensor:
 
 
 def place(block: Block, problem: Problem) -> tuple[slice, slice]:
-    """Where the queries of a block lie among all queries."""
+    """Return where the queries of a block lie among all queries."""
     y, x = (_queries(at, size, problem) for at, size in zip(block, problem.queries, strict=True))
     return y, x
 

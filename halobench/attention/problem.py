@@ -122,7 +122,7 @@ class Problem:
 
     @property
     def table_shape(self) -> tuple[int, int]:
-        """Of each of the two tables: a row for every offset, unused ones included."""
+        """The shape of each of the two tables: a row for every offset, unused ones included."""
         return 2 * self.window - 1, self.dim_rel
 
     def pairs(self) -> int:
@@ -135,7 +135,7 @@ class Problem:
         return self.batch * self.heads * blocks * self.side**2 * self.window**2
 
     def flop(self, direction: str = "forward", slots: int | None = None) -> int:
-        """Of `forward` or `forward_backward` (counted as three times that), over pairs or the given slots."""
+        """Count operations over pairs or the given slots; forward_backward counts as three forward passes."""
         pairs = self.pairs() if slots is None else slots
         products = 2 * pairs * (self.dim_qk + self.dim_v)
         relative = 4 * math.prod(self.q_shape[:4]) * self.window * self.dim_rel

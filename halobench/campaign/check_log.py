@@ -99,7 +99,7 @@ def add(line: CheckResult, file: Path) -> None:
 
 
 def read(file: Path) -> list[CheckResult]:
-    """Of each problem the last, for what was interrupted is done again; none where there is no file."""
+    """Return the last result of each problem, as what was interrupted is done again; none without a file."""
     lines = [CheckResult(**json.loads(line)) for line in files.objects(file)]
     return list({line.asked: line for line in lines}.values())
 

@@ -53,7 +53,7 @@ def _unpacked(archive: Path, scratch: Path) -> Path:
         with tarfile.open(archive) as tar:
             tar.extractall(scratch, filter="data")
     except (OSError, tarfile.TarError) as error:
-        raise UsageError(f"{archive} can not be read: {error}") from None
+        raise UsageError(f"{archive} cannot be read: {error}") from None
     found = [path.parent for path in scratch.glob("*/campaign.json")]
     if len(found) != 1 or not (found[0] / CEILINGS).exists():
         raise UsageError(f"{archive} holds no campaign of which the part ceilings was done")
@@ -89,7 +89,7 @@ def _keep(out: Path, folder: Path, environment: dict[str, Any]) -> None:
 
 
 def samples(found: list[Found]) -> pd.DataFrame:
-    """Of the part `speed` a row a sample, in seconds; what was not timed is a row with its reason."""
+    """Return a row per sample of the part `speed`, in seconds; what was not timed has a row with a reason."""
     rows = [
         {name: each[name] for name in ("problem", "id")}
         | {name: row[name] for name in ("implementation", "direction", "reason")}
@@ -102,7 +102,7 @@ def samples(found: list[Found]) -> pd.DataFrame:
 
 
 def checks(lines: list[check_log.CheckResult]) -> pd.DataFrame:
-    """Of the part `check` a row an output or a gradient: its error, and what is allowed."""
+    """Return a row per output or gradient of the part `check`: its error, and what is allowed."""
     rows = [
         {"implementation": line.implementation, "dtype": line.dtype, "problem": line.problem}
         | {"status": line.status, "reason": line.reason, "what": what}

@@ -179,6 +179,6 @@ def _limited(seconds: float) -> Iterator[None]:
 
 
 def _keep(out: Path, found: dict[str, dict[str, Any]]) -> None:
-    """Whole or not at all, whenever the machine is taken away."""
+    """Write campaign.json whole or not at all, whenever the machine is taken away."""
     with replaced(out / JSON) as aside:
         aside.write_text(json.dumps(found, indent=2, ensure_ascii=False), encoding="utf-8")

@@ -60,7 +60,7 @@ def measure(title: str, problem: Problem, names: tuple[str, ...], device: str, l
 
 
 def _fault(name: str, problem: Problem, given: Inputs, known: check.Truth) -> str:
-    """Why an implementation is not timed at all; empty where it is right, or can not run."""
+    """Why an implementation is not timed at all; empty where it is right, or cannot run."""
     if IMPLEMENTATIONS[name].unsupported(problem, given.q.device.type, "forward"):
         return ""
     try:

@@ -27,7 +27,7 @@ SHOWN = {"B/s": units.bytes_, "FLOP/s": units.flop, "1/s": units.count, "s": uni
 
 
 def entries(out: Path) -> dict[str, dict[str, Any]]:
-    """Of each part its status, seconds and detail; empty before the first."""
+    """Return the status, seconds and detail of each part; nothing before the first."""
     path = out / JSON
     found: dict[str, dict[str, Any]] = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
     return found
@@ -41,7 +41,7 @@ def write(out: Path, runs: dict[str, Path]) -> None:
 
 
 def _cut(words: str) -> str:
-    """As long as what comes back of a terminal: the most telling comes first."""
+    """Cut to the length that comes back of a terminal; the most telling comes first."""
     if len(words) <= MOST_CHARACTERS:
         return words
     end = "\n… cut off here: the rest is in the archive.\n"

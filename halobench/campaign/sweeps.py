@@ -69,7 +69,7 @@ def asked(setup: Setup, name: str) -> Spec:
 
 
 def folders(out: Path, name: str) -> list[Path]:
-    """Of the runs of a sweep, one a machine."""
+    """Return the folders of a sweep's runs, one per machine."""
     return list(takewhile(_is_run, _names(out, name)))
 
 

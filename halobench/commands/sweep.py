@@ -86,7 +86,7 @@ def run(
     if resume is not None:
         if others := [name for name in given if name != "resume"]:
             raise UsageError(
-                f"--resume goes on with what the run was begun with; {others[0]} can not be given too"
+                f"--resume goes on with what the run was begun with; {others[0]} cannot be given too"
             )
         return screen.resume(resume, sys.argv)
     wanted, name = screen.wanted(preset, spec, workload, axes, run)

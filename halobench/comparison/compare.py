@@ -2,7 +2,7 @@
 
 A case is faster or slower where the interval of its ratio lies wholly beyond the threshold, and so surely
 that in at most one of twenty comparisons a case is called that changed less; it is the same where the
-interval lies wholly within. `docs/method.md` says why, and what this can not see.
+interval lies wholly within. `docs/method.md` says why, and what this cannot see.
 """
 
 from collections.abc import Iterable, Sequence
@@ -148,7 +148,7 @@ def _ratio(values: Pair, threshold: float, noise: ratios.Noise) -> ratios.Ratio:
 
 
 def _unseen(cases: list[Pair]) -> ratios.Noise:
-    """What the values of a case have in common, so that they can not show it: how apart most cases moved."""
+    """What the values of a case have in common, so that they cannot show it: how apart most cases moved."""
     if len(cases) < ENOUGH_CASES:
         return ratios.NONE
     return ratios.scatter([log(geometric_mean(after) / geometric_mean(before)) for before, after in cases])

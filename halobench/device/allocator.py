@@ -43,7 +43,7 @@ def enter(state: str) -> None:
     """Bring this process into a state, before its first large allocation.
 
     Raises:
-        UsageError: this process can not be brought into it.
+        UsageError: this process cannot be brought into it.
     """
     if state not in states():
         raise UsageError(f"allocator: {library()} has no state {state!r}; there is: {', '.join(states())}")

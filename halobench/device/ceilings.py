@@ -24,7 +24,7 @@ MATRIX = {"float32": 4096, "tf32": 8192, "float16": 8192, "bfloat16": 8192, "flo
 
 
 def bandwidth(device: str, small: bool = False) -> Ceilings:
-    """Of the memory, bytes read and written: far more of them than any cache holds."""
+    """Measure the memory bandwidth, bytes read and written, on far more bytes than any cache holds."""
     elements = 2**16 if small else 2**29
     x, y, z = (torch.rand(elements, device=device) for _ in range(3))
     calls: dict[str, tuple[Call, int]] = {
@@ -74,7 +74,7 @@ def exponentials(device: str, small: bool = False) -> Ceilings:
 
 
 def launch(device: str, small: bool = False) -> Ceilings:
-    """Of one operation on one number: launched by torch, and on a GPU within a graph."""
+    """Measure one operation on one number: launched by torch, and on a GPU within a graph."""
     count = 10 if small else LAUNCHES
     x = torch.zeros(1, device=device)
 

@@ -74,7 +74,7 @@ class CudaClock:
         return max(1, int((SPIN_LIMIT_S - SPARE_S) / (2 * self._launch_s + EVENTS_S)))
 
     def _keep_busy(self, calls: int) -> None:
-        """For twice the shortest launch of each, and a little."""
+        """Keep the device busy for twice the shortest launch of each call, and a little longer."""
         seconds = calls * (2 * self._launch_s + EVENTS_S) + SPARE_S
         torch.cuda._sleep(int(min(seconds, SPIN_LIMIT_S) * SPIN_HZ))
 

@@ -16,7 +16,7 @@ class Memory:
 
 
 def memory(call: Callable[[], object], device: str) -> Memory:
-    """Of one call: its output counts, its inputs do not."""
+    """Return the peak memory of one call: its output counts, its inputs do not."""
     return _cuda_memory(call) if device == "cuda" else _cpu_memory(call)
 
 

@@ -30,9 +30,9 @@ def chosen() -> str:
 
 
 def choose(usual: str, others: Iterable[str]) -> str:
-    """As `chosen`, of these paths."""
+    """Choose as `chosen` does, among these paths."""
     told = release(os.environ.get(VARIABLE, ""))
-    used = told or release(usual)  # Triton takes its own where it can not run what it is told
+    used = told or release(usual)  # Triton takes its own where it cannot run what it is told
     if used not in MISCOMPILES:
         return used
     better = {path: release(path) for path in others if not told}
@@ -49,7 +49,7 @@ def choose(usual: str, others: Iterable[str]) -> str:
 
 @cache
 def release(path: str) -> str:
-    """What a ptxas says that it is; empty where it can not be run."""
+    """What a ptxas says that it is; empty where it cannot be run."""
     try:
         said = subprocess.run([path, "--version"], capture_output=True, text=True, check=True).stdout
     except (OSError, subprocess.CalledProcessError):
@@ -66,6 +66,6 @@ def bundled(name: str = "ptxas") -> str:
 
 
 def _installed() -> list[str]:
-    """Of CUDA toolkits."""
+    """Return the ptxas of installed CUDA toolkits."""
     homes = (os.environ.get("CUDA_HOME"), "/usr/local/cuda")
     return [*filter(None, [shutil.which("ptxas")]), *(f"{home}/bin/ptxas" for home in homes if home)]

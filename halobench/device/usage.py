@@ -50,7 +50,7 @@ class Others:
         self._start = self._now()
 
     def usage(self) -> Usage:
-        """So far; the system counts in steps of 10 ms, so that of a short time little is known."""
+        """Return what was used so far; the system counts in steps of 10 ms, so a short time tells little."""
         wall_s, others_s = (now - start for now, start in zip(self._now(), self._start, strict=True))
         return Usage(wall_s=wall_s, others_s=max(0.0, others_s))
 

@@ -15,7 +15,7 @@ Verdict = Literal["ok", "warn", "bad"]
 
 BUSY_CORES = 0.1  # that others use: more than the background of a desktop
 FREE_BYTES = {"memory": 4 * 2**30, "disk": 2**30}
-LOST_BYTES = {"memory": 2**30, "disk": 100 * 2**20}  # below these a sweep can not be expected to end
+LOST_BYTES = {"memory": 2**30, "disk": 100 * 2**20}  # below these a sweep cannot be expected to end
 FINEST_S = 1e-6  # steps of a clock that still show the shortest cases
 QUIET, NOISY = 0.02, 0.1  # interquartile range over median
 LATE = 2.0  # worst over median
@@ -38,7 +38,7 @@ def python(version: str, supported: str) -> Finding:
 
 
 def packages(installed: Mapping[str, str | None], required: list[Requirement]) -> Finding:
-    """Of what halobench stands on: all there, and in the supported ranges."""
+    """Check that the packages halobench stands on are there, in the supported ranges."""
     unfit = [entry for entry in required if not _fits(installed.get(entry.name), entry)]
     said = ", ".join(
         f"{entry.name} {installed.get(entry.name) or 'missing'} (needs {entry})" for entry in unfit
@@ -69,7 +69,7 @@ def peers(installed: Mapping[str, str | None]) -> Finding:
 
 
 def compiler(missing: str | None) -> Finding:
-    """Of what torch.compile lacks on a CPU."""
+    """Check what torch.compile lacks on a CPU."""
     if missing is None:
         return Finding("compiler", "ok", "there is all that torch.compile needs")
     return Finding(
@@ -82,7 +82,7 @@ def cuda(name: str | None) -> Finding:
 
 
 def threads(used: int, cores: int, limit: float | None) -> Finding:
-    """Of torch, against physical cores and what the control group lets this process use."""
+    """Compare torch's threads with the physical cores and with what the control group allows."""
     found = f"{used} of torch, {cores} cores" + (f", limited to {units.number(limit)}" if limit else "")
     if limit is not None and used > limit:
         return Finding("threads", "bad", found, f"--threads {max(1, int(limit))}: more are stopped mid-case")
@@ -146,7 +146,7 @@ def timer(step_s: float) -> Finding:
 
 
 def noise(samples: list[float]) -> Finding:
-    """Of one piece of work done again and again: what no case here can be known better than."""
+    """Judge how much repeated identical work varies: no case here can be known better than that."""
     middle, (low, _, high) = median(samples), quantiles(samples, n=4)
     spread, worst = (high - low) / middle, max(samples) / middle
     found = (

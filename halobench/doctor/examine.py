@@ -82,7 +82,7 @@ def cpu_limit(root: Path) -> float | None:
 
 
 def governor(root: Path) -> str | None:
-    """Of the first processor; None where the system does not tell."""
+    """Return the frequency governor of the first processor; None where the system does not tell."""
     return _read(root / "devices/system/cpu/cpu0/cpufreq/scaling_governor") or None
 
 

@@ -71,7 +71,7 @@ class _Network:
         self.images.copy_(self.ring[turn])
 
     def first(self) -> tuple[float, Judged]:
-        """In eval mode, and of training the seconds of the first step after that."""
+        """Check in eval mode; for training, time the first step after that."""
         self.model.eval()
         logits: list[Tensor] = []
         seconds = first_call(lambda: logits.append(self.infer()), self.case.device)
@@ -92,7 +92,7 @@ class _Network:
         return judged
 
     def _judged(self, turn: int, logits: Tensor) -> Judged:
-        """With ours inside: against the same weights with the reference; what others publish is as it is."""
+        """Judge ours against the same weights with the reference; what others publish is as it is."""
         if not torch.equal(self.images, self.ring[turn]):
             return Judged(wrong="it changes its images")
         if self.case.implementation in AS_IT_IS:

@@ -16,7 +16,7 @@ PRODUCTS = 8
 
 
 def doubt(times: Sequence[float], peak_bytes: int, result_bytes: int, work: Work, rate: float) -> str:
-    """Why a call can not have taken these seconds and bytes, or nothing; the rate is `matrix_rate`."""
+    """Why a call cannot have taken these seconds and bytes, or nothing; the rate is `matrix_rate`."""
     least = min(times)
     if least <= 0:
         return f"a call took {least:.3g} s"
@@ -43,7 +43,7 @@ def matrix_rate(clock: Clock, dtype: str, device: str) -> float:
 
 
 def nbytes(result: object) -> int:
-    """Of tensors, alone or by name, each piece of memory once."""
+    """Count the bytes of tensors, alone or by name, each piece of memory once."""
     tensors = result.values() if isinstance(result, dict) else [result]
     held: dict[int, int] = {}
     for x in tensors:

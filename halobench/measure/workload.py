@@ -66,7 +66,7 @@ class Workload(Protocol):
     __name__: str
 
     def unsupported(self, case: Any) -> str | None:
-        """Why the case can not run, or None."""
+        """Why the case cannot run, or None."""
 
     def work(self, case: Any) -> Work:
         """What the case asks for and what is computed."""

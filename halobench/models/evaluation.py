@@ -25,7 +25,7 @@ CUT = 200  # characters of a line of torch's about weights that do not fit: it n
 
 
 class Row(NamedTuple):
-    """Of an image: its class, the class predicted, and the place of its own among the logits, from 1."""
+    """An image's result: its class, the predicted class, and the rank of its own among the logits, from 1."""
 
     image: str
     label: int
@@ -51,7 +51,7 @@ def load(network: nn.Module, name: str, weights: str) -> None:
             `model`, the first of these.
 
     Raises:
-        UsageError: there is no such file, or the hub can not be reached.
+        UsageError: there is no such file, or the hub cannot be reached.
         UsageError: the hub has none, the file has more than plain values in it (which is not run), or they
             are not this network's.
     """
@@ -89,7 +89,7 @@ def _from_file(path: Path) -> dict[str, Any]:
     except Exception as error:  # a damaged file makes its readers raise anything
         reason = ". ".join(str(error).split(". ")[:2])
         name = type(error).__name__
-        raise UsageError(f"weights: {path} can not be read as weights alone: {name}: {reason}") from error
+        raise UsageError(f"weights: {path} cannot be read as weights alone: {name}: {reason}") from error
 
 
 def digest(network: nn.Module) -> str:
@@ -113,7 +113,7 @@ def _read(path: str) -> Any:
     try:
         return datasets.folder.default_loader(path)
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        raise UnreadableImageError(f"{path} can not be read as an image: {error}") from error
+        raise UnreadableImageError(f"{path} cannot be read as an image: {error}") from error
 
 
 def labelled(dataset: datasets.ImageFolder, classes: int) -> list[tuple[str, int]]:
@@ -143,7 +143,7 @@ def evaluated(
     """Rows of these images, whose pixels the batches have, a batch at a time.
 
     Raises:
-        UsageError: an image that can not be read, or whose logits are not finite.
+        UsageError: an image that cannot be read, or whose logits are not finite.
     """
     like, start = next(network.parameters()), 0
     for pixels, _ in batches:
@@ -160,7 +160,7 @@ def evaluated(
 
 
 def ranked(logits: Tensor, labels: Tensor) -> tuple[list[int], list[int]]:
-    """Of logits `(batch, classes)` the class predicted, and the place of the right one, from 1.
+    """Return the predicted class of logits `(batch, classes)`, and the rank of the right one, from 1.
 
     Of equal logits those of the first classes come first, on every device.
     """

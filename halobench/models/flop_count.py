@@ -43,7 +43,7 @@ class FlopCount:
 
     @property
     def flop(self) -> int:
-        """Of the whole."""
+        """The operations of the whole network."""
         return self.modules[WHOLE]
 
 
@@ -68,7 +68,7 @@ def work(  # noqa: PLR0913  what a model case says
 
 
 def refusal(name: str, implementation: str, image_size: int, batch: int) -> str | None:
-    """Why the network does not take such images, or None where it does or shapes alone can not tell."""
+    """Why the network does not take such images, or None where it does or shapes alone cannot tell."""
     try:
         counted(name, implementation, image_size, batch)
     except AssertionError as error:
@@ -149,7 +149,7 @@ def record_problems(network: nn.Module) -> dict[str, Problem]:
 
 
 def _core(counts: dict[Any, int]) -> int:
-    """Of the operations of a layer those of attention itself: its projections are convolutions."""
+    """Return the operations of attention itself within a layer: its projections are convolutions."""
     return sum(flop for operation, flop in counts.items() if operation is not torch.ops.aten.convolution)
 
 

@@ -28,7 +28,7 @@ PRODUCTS = {"conv", "linear", "matmul", "einsum", "addmm", "bmm", "scaled_dot_pr
 
 @dataclass(frozen=True)
 class Counts:
-    """Of one inference of one image."""
+    """What three counters find for one inference of one image."""
 
     counted: FlopCount  # ours and torch's
     by_fvcore: int  # FLOP: twice what it says
@@ -45,7 +45,7 @@ class Counts:
         return self.counted.by_torch + self.besides - self.by_fvcore
 
     def reasons(self) -> dict[str, float]:
-        """Where the counters differ by more than 1 %: what makes the difference, as parts of ours."""
+        """Say what makes the counters differ by more than 1 %, as parts of ours."""
         ours = self.counted.flop
         if max(abs(other - ours) for other in (self.counted.by_torch, self.by_fvcore)) <= TELLING * ours:
             return {}
@@ -54,7 +54,7 @@ class Counts:
 
 
 def counts(model: Model) -> Counts:
-    """With the attention that was published, or of ours the one that gathers a window a block.
+    """Count with the attention that was published, or with ours that gathers a window per block.
 
     fvcore follows a real image through the network: that takes an inference and a few seconds.
 

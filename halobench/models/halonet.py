@@ -203,7 +203,7 @@ def _block(
 def _convolution(
     dim: int, dim_out: int, size: int, activation: type[nn.Module] | None = None, *, stride: int = 1
 ) -> nn.Sequential:
-    """With its normalisation, which makes a bias idle; a size that is even is that of patches."""
+    """Return a convolution with normalisation, which makes a bias idle; an even size is that of patches."""
     padding = size // 2 if size % 2 else 0
     convolution = nn.Conv2d(dim, dim_out, size, stride, padding, bias=False)
     nn.init.normal_(convolution.weight, std=GAIN * (dim * size**2) ** -0.5)

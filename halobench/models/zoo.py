@@ -55,7 +55,7 @@ class Model:
         return ORIGINAL if self.name.startswith(TIMM) else "auto"
 
     def unsupported(self, implementation: str) -> str | None:
-        """Why it can not have this attention inside, or None; KeyError for one that nobody knows."""
+        """Why it cannot have this attention inside, or None; KeyError for one that nobody knows."""
         if not self.halo:
             return f"{self.name} has no halo attention inside" if implementation else None
         published = self.name.startswith(TIMM) and implementation == ORIGINAL
@@ -91,7 +91,7 @@ def create(name: str, implementation: str | None = None) -> nn.Module:
 
 
 def _timm_has(name: str) -> bool:
-    """Of a name with a tag (`resnet50.a1_in1k`), whether the tag is one too."""
+    """Return whether timm has the model, and its tag if the name has one (`resnet50.a1_in1k`)."""
     return timm.is_model(name) and ("." not in name or name in timm.list_pretrained())
 
 
@@ -101,7 +101,7 @@ def _image_size(name: str) -> int:
 
 
 def _published(name: str, implementation: str) -> nn.Module:
-    """With weights drawn at random, and none of them zero: timm draws residual branches that add nothing.
+    """Build a network with random weights, none of them zero: timm's residual branches would add nothing.
 
     That is the same work, but an attention that is wrong could not be told from one that is right.
     """

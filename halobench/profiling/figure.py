@@ -18,7 +18,7 @@ WIDTH, HEIGHT = 9.0, 0.24  # inches; of a row
 
 
 def figure(table: pd.DataFrame, title: str) -> Figure:
-    """Of the table that `explaining.tabled` makes."""
+    """Draw the table that `breakdown.tabled` makes."""
     groups = {words: table[table["by"] == by] for by, words in ROWS.items()}
     groups = {words: rows for words, rows in groups.items() if len(rows)}
     heights = [len(rows) + 1.5 for rows in groups.values()]

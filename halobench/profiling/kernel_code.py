@@ -47,7 +47,7 @@ Row = dict[str, Any]
 
 
 def rows(name: str, problems: dict[str, Problem], target: str) -> Iterator[Row]:
-    """Of every kernel of an implementation on every problem; a kernel that does not compile says why."""
+    """Measure every kernel of an implementation on every problem; one that does not compile says why."""
     for title, problem in problems.items():
         for build in IMPLEMENTATIONS[name].kernels(problem, target):
             row = {"kernel": build.kernel, "target": target, "problem": title}
@@ -163,13 +163,13 @@ def _cycles(code: list[tuple[int, str, str]], trips: Sequence[int], target: str)
 
 
 def _address(operands: str) -> int:
-    """Where a branch leads; far below where that is not told."""
+    """Return where a branch leads, or `sys.maxsize` where that is not told."""
     found = re.search(r"0x([0-9a-f]+)", operands)
     return int(found[1], 16) if found else sys.maxsize
 
 
 def _products(opcode: str, target: str) -> float:
-    """Of a warp's share of a product, from the shape in its name: HGMMA.64x16x16, HMMA.16816."""
+    """Count a warp's share of a product from the shape in its name: HGMMA.64x16x16, HMMA.16816."""
     if shape := re.match(r"HGMMA\.(\d+)x(\d+)x(\d+)", opcode):
         rows, columns, depth = map(int, shape.groups())
         return rows * columns * depth / 4 / PRODUCTS[target]

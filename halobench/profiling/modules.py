@@ -51,7 +51,7 @@ class Part:
 
     @property
     def seconds(self) -> float:
-        """Of all its calls: the median times their number."""
+        """The time of all its calls: their median times their number."""
         return median(self.samples) * self.calls
 
 

@@ -40,7 +40,7 @@ class Finding(NamedTuple):
 
 
 def undefined(listing: str) -> list[Finding]:
-    """Of one kernel, as `cuobjdump -sass` prints it."""
+    """Find the reads of undefined registers in one kernel, as `cuobjdump -sass` prints it."""
     code = list(_instructions(listing))
     effects = [_effects(each) for each in code]
     before = _written_before(code, [writes for _, writes in effects])
@@ -61,7 +61,7 @@ def _instructions(listing: str) -> Iterator[Instruction]:
 
 
 def _written_before(code: list[Instruction], writes: list[int]) -> list[int | None]:
-    """Of every instruction what some path to it may have written; None where there is no path."""
+    """Return what some path to each instruction may have written; None where there is no path."""
     places = {each.at: place for place, each in enumerate(code)}
     before: list[int | None] = [None] * len(code)
     if not code:
@@ -144,7 +144,7 @@ def _width(each: Instruction) -> int:
 
 
 def _product(each: Instruction) -> tuple[int, int]:
-    """Of matrices in registers, or in shared memory where a descriptor in uniform registers says."""
+    """Return the registers of a matrix product, whose operands may be descriptors in uniform registers."""
     base, operands = each.opcode[0], each.operands
     if not base.startswith(("HGMMA", "IGMMA", "QGMMA", "BGMMA")):
         return _all(operands[1:]), _span(operands[0], 4)
@@ -176,7 +176,7 @@ def _all(operands: list[str]) -> int:
 
 
 def _bits(operand: str) -> int:
-    """Of all registers that an operand names; of an address in 64 bits both."""
+    """Return all registers that an operand names; an address in 64 bits names two."""
     found = 0
     for file, number, pair in NAME.findall(operand):
         found |= (3 if pair else 1) << FILES[file] + int(number)
@@ -184,7 +184,7 @@ def _bits(operand: str) -> int:
 
 
 def _span(operand: str, count: int) -> int:
-    """Of so many registers from the one that an operand is."""
+    """Return this many registers, from the one that an operand is."""
     found = NAME.match(operand.lstrip("-!|~"))
     if not found:
         return 0

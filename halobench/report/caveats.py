@@ -13,7 +13,7 @@ BUSY_CORES = 0.1  # that others use: more than the background of a desktop
 
 
 def doubts(frame: pd.DataFrame) -> Iterator[str]:
-    """Where the system's time, other processes or the host weigh; nothing where none does.
+    """Say where the system's time, other processes or the host weigh; nothing where none does.
 
     The frame has metrics.
     """

@@ -98,6 +98,6 @@ def _cell(row: Row | None, fastest: float) -> Cell:
 
 
 def _time(row: Row) -> str:
-    """Of the device, and of the host where a caller waits for that."""
+    """Write the time on the device, and on the host where a caller waits for that."""
     time = units.seconds(row["time_s"])
     return f"{time} (host {units.seconds(row['host_s'])})" if by_host(row) else time

@@ -13,7 +13,7 @@ LEAST_WIDTH, PADDING = 11, 3  # of a column of times: `unsupported` fits; and of
 
 
 def costs_table(costs: Mapping[str, tuple[int, float]]) -> Table:
-    """Of a plan: cases and seconds by name."""
+    """Show the cases and seconds of a plan by name."""
     table = Table(title="where the time goes", title_justify="left", box=None, padding=(0, 2, 0, 0))
     table.add_column("")
     for head in ("cases", "about"):

@@ -30,7 +30,7 @@ def block_halo_name(row: Row) -> str:
 
 
 def place_name(row: Row) -> str:
-    """Where it ran: threads matter on a CPU only."""
+    """Name where a case ran: threads matter on a CPU only."""
     threads = f", {row['threads']:.0f} thread{'s' * (row['threads'] != 1)}"
     return f"{row['device']}{threads if row['device'] == 'cpu' else ''}"
 
@@ -45,7 +45,7 @@ def direction_name(row: Row) -> str:
 
 @dataclass(frozen=True)
 class Part:
-    """Of what is asked: columns that are told together, how, and whether they are at their default."""
+    """A part of what a case asks for: its columns, how they are said, and when they are at their default."""
 
     columns: tuple[str, ...]
     say: Callable[[Row], str]

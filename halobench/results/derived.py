@@ -58,7 +58,7 @@ def problem_columns(frame: pd.DataFrame) -> list[str]:
 
 
 def over(frame: pd.DataFrame, column: str, implementation: str) -> pd.Series:
-    """For each row the value that an implementation has on the same problem; nan where it has none."""
+    """Return, for each row, the value of an implementation on the same problem; nan where it has none."""
     keys = [frame[name].astype("string").fillna("") for name in problem_columns(frame)]
     known = frame[column].where(frame["implementation"] == implementation)
     return known.groupby(keys).transform("max")

@@ -62,7 +62,7 @@ def differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
 
 
 def commit() -> str:
-    """Of the checkout that this package lies in, `+changes` if it has any; empty where it is none."""
+    """Return the commit of this package's checkout, with `+changes` if it has any; empty where it is none."""
     here = Path(__file__)
     try:
         _git(here.parent, "ls-files", "--error-unmatch", here.name)  # or it is another project's checkout
@@ -77,7 +77,7 @@ def _git(folder: Path, *words: str) -> str:
 
 
 def installed_version(package: str) -> str | None:
-    """Of a distribution; None where there is none."""
+    """Return the version of a distribution; None where there is none."""
     try:
         return version(package)
     except PackageNotFoundError:

@@ -30,7 +30,7 @@ def must_be_alike(environments: Mapping[str, Mapping[str, Any]]) -> None:
     (first, known), *others = environments.items()
     for folder, found in others:
         if differs := [line for line in differences(known, found) if not line.startswith("commit ")]:
-            raise UsageError(f"{first} and {folder} can not be joined: {'; '.join(differs)}")
+            raise UsageError(f"{first} and {folder} cannot be joined: {'; '.join(differs)}")
 
 
 def incomparable(before: dict[str, Any], after: dict[str, Any]) -> list[str]:

@@ -87,12 +87,12 @@ def _of_weights(model: str) -> pd.DataFrame:
 
 
 def tag(label: str) -> str:
-    """Of the label of a row, the tag of timm's weights; empty where it names none."""
+    """Return the tag of timm's weights in the label of a row; empty where it names none."""
     return label.partition(".")[2] if " " not in label else ""
 
 
 def cited(words: str, verified: bool) -> str:
-    """Of a source, or a figure: marked where it was not read in its own source."""
+    """Mark a source, or a figure, that was not read in its own source."""
     return words if verified else f"{words} (second hand, not verified)"
 
 

@@ -79,7 +79,7 @@ class Store:
         return [_case(json.loads(fields)) for (fields,) in rows]
 
     def records(self) -> list[Record]:
-        """In the order of the plan."""
+        """Return all records, in the order of the plan."""
         with self._connection() as connection:
             rows = connection.execute(
                 "SELECT id, replicate, cases.fields, records.fields FROM records JOIN cases USING (id) "
@@ -103,7 +103,7 @@ class Store:
             with self._connection() as connection:
                 (schema,) = connection.execute("SELECT schema FROM about").fetchone()
         except sqlite3.DatabaseError as error:
-            raise UsageError(f"{self.path} can not be read: {error}") from None
+            raise UsageError(f"{self.path} cannot be read: {error}") from None
         if not 1 <= schema <= SCHEMA:
             raise UsageError(f"{self.path} has schema {schema}, this halobench reads 1 to {SCHEMA}")
 

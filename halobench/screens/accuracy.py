@@ -98,7 +98,7 @@ def show(  # noqa: PLR0913  an option is an argument
 
 
 def _case(model: zoo.Model, implementation: str | None, image_size: int | None, **how: Any) -> ModelCase:
-    """The model's own where nothing is given, and what `auto` means; UsageError for what can not be done."""
+    """The model's own where nothing is given, and what `auto` means; UsageError for what cannot be done."""
     inside = model.implementation if implementation is None else implementation
     case = ModelCase(
         model=model.name,
@@ -115,7 +115,7 @@ def _case(model: zoo.Model, implementation: str | None, image_size: int | None, 
 
 
 def _preprocessing(network: nn.Module, image_size: int) -> dict[str, Any]:
-    """As timm has it; at the image size with which a network is tested, as timm tests it there."""
+    """Return timm's preprocessing; at the test image size of a network, timm's for the test."""
     tested = getattr(network, "pretrained_cfg", {}).get("test_input_size")
     as_tested = tested is not None and tested[-1] == image_size
     size = {"input_size": (3, image_size, image_size)}

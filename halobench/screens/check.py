@@ -29,7 +29,7 @@ PATIENCE_S = 60.0  # with an implementation: one that compiles for each problem 
 
 @dataclass
 class Tally:
-    """Of one implementation in one dtype."""
+    """The errors of one implementation in one dtype."""
 
     right: int = 0
     unsupported: int = 0
@@ -52,7 +52,7 @@ class Tally:
 def show(names: list[str], dtypes: list[str], device: str | None) -> int:
     """Print a table; 1 if anything is wrong, or right on too little to prove anything.
 
-    What can not run on this device at all proves nothing either: that counts where it was asked for by name.
+    What cannot run on this device at all proves nothing either: that counts where it was asked for by name.
     """
     every = "all" in names
     missing = IMPLEMENTATIONS.unavailable if every else {}
@@ -69,7 +69,7 @@ def show(names: list[str], dtypes: list[str], device: str | None) -> int:
 
 
 def _tallies(entries: list[Implementation], dtype: str, device: str) -> dict[str, Tally]:
-    """Of the hard problems, and of random ones of each implementation's own kind."""
+    """Tally the hard problems, and random ones of each implementation's own kind."""
     tallies = {entry.name: Tally() for entry in entries}
     hard = [(title, replace(problem, dtype=dtype), entries) for title, problem in PROBLEMS.items()]
     kinds: dict[Problem, list[Implementation]] = {}
@@ -91,7 +91,7 @@ def _tallies(entries: list[Implementation], dtype: str, device: str) -> dict[str
 
 
 def _leave(tallies: Iterable[Tally]) -> None:
-    """None can be asked any more in this process, and none may look right for it."""
+    """Mark what can no longer be asked in this process, so that nothing looks right for it."""
     for tally in tallies:
         tally.wrong = tally.wrong or f"not asked further: {SPOILT}"
 
@@ -138,7 +138,7 @@ def _count(tally: Tally, verdict: check.Verdict, title: str) -> None:
 
 
 def _errors(tally: Tally) -> tuple[str, str, str]:
-    """Of the output, of gradients, and the share of what is allowed; nothing where there was none."""
+    """Write the errors of output and gradients, and the share of what is allowed; dashes for none."""
     if tally.out is None:
         return units.NOTHING, units.NOTHING, units.NOTHING
     gradients = units.NOTHING if tally.gradients is None else f"{tally.gradients:.1e}"

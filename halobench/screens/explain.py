@@ -37,7 +37,7 @@ LIMIT_S = 600.0  # of each of the three things that are done
 
 
 def show(name: str, out: Path | None, seconds: float, command: list[str]) -> int:
-    """Measure a case and its parts, and print them; 1 where it can not be measured or is wrong.
+    """Measure a case and its parts, and print them; 1 where it cannot be measured or is wrong.
 
     Args:
         name: the id of a case.

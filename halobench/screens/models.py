@@ -52,7 +52,7 @@ def show(names: Sequence[str] | None, csv: Path | None) -> int:
 
 
 def _row(model: Model) -> Row:
-    """Of one image at the size it was published for, one inference."""
+    """Count one inference of one image at the size the network was published for."""
     row = best(model.name, model.image_size)
     known: Row = {"model": model.name, "image_size": model.image_size, "halo": model.halo}
     known["params_published"] = _params(model.name)
@@ -77,7 +77,7 @@ def _row(model: Model) -> Row:
 
 
 def _params(model: str) -> int | None:
-    """As it was printed, rounded."""
+    """Return the parameters as they were printed, rounded."""
     table = published()
     rows = table[(table["model"] == model) & table["params"].notna()]
     return None if rows.empty else int(rows["params"].iloc[0])

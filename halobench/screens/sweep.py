@@ -31,7 +31,7 @@ def wanted(
 ) -> tuple[Spec, str]:
     """The spec that a command line means, and a name for it."""
     if preset is not None and file is not None:
-        raise UsageError(f"a preset ({preset}) and --spec ({file}) can not both be given")
+        raise UsageError(f"a preset ({preset}) and --spec ({file}) cannot both be given")
     if workload not in (None, *WORKLOADS):
         raise UsageError(f"workload: {workload!r} must be one of {', '.join(WORKLOADS)}")
     name = file.stem if file else preset or ("gpu" if "cuda" in devices() else "quick")

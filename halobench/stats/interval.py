@@ -25,7 +25,7 @@ class Summary:
 
 
 def summary(samples: Sequence[float]) -> Summary:
-    """From order statistics: nothing is assumed of the distribution; 6 samples are the least for 95 %."""
+    """Return the median and its 95 % interval from order statistics: any distribution, 6 samples at least."""
     if not samples:
         return Summary(nan, nan, nan)
     interval = stats.quantile_test(samples, p=0.5).confidence_interval(CONFIDENCE)

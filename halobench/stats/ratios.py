@@ -39,10 +39,13 @@ class Ratio:
 def ratio(
     before: Sequence[float], after: Sequence[float], *, band: float = 0.0, unseen: Noise = NONE
 ) -> Ratio:
-    """Of geometric means, by Welch's t on logarithms; the band is `1 / (1 + band) .. 1 + band`.
+    """Return the ratio of geometric means, by Welch's t on logarithms.
 
-    Both series hold at least two values that do not depend on each other. `unseen` is the noise of the
-    ratio's logarithm that values of one series have in common and can not show.
+    Args:
+        before: at least two values that do not depend on each other.
+        after: likewise.
+        band: ratios from `1 / (1 + band)` to `1 + band` count as no change.
+        unseen: noise of the ratio's logarithm that all values of a series share, and therefore cannot show.
     """
     logs = [[log(value) for value in series] for series in (before, after)]
     errors = [Noise(sqrt(max(variance(s), ROUNDING**2) / len(s)), len(s) - 1) for s in logs]
@@ -56,7 +59,7 @@ def ratio(
 
 
 def paired(before: Sequence[float], after: Sequence[float]) -> Ratio:
-    """As `ratio`, of two pairs of values at least: by Student's t on the logarithms of their ratios."""
+    """Return the ratio of two or more pairs of values, by Student's t on the logarithms of their ratios."""
     logs = [log(second / first) for first, second in zip(before, after, strict=True)]
     error, freedom = sqrt(max(variance(logs), ROUNDING**2) / len(logs)), len(logs) - 1
     low, high = stats.t.interval(CONFIDENCE, freedom, mean(logs), error)

@@ -24,7 +24,7 @@ AXES = {
 
 
 def command(row: Mapping[str, Any], settings: RunSettings) -> str:
-    """As a line for a shell; `row` is one of the frame."""
+    """Return the line for a shell that measures a row of the frame again."""
     words = ["halobench", "sweep", PRESET, "--workload", row["workload"]]
     axes = {name: _value(row, name) for name in AXES[row["workload"]]}
     for name, value in (axes | settings.model_dump()).items():

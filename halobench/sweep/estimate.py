@@ -27,12 +27,12 @@ UNSUPPORTED_S = 0.1
 
 
 def seconds(cases: Iterable[Case], samples_s: float) -> float:
-    """Of all of them, with so many seconds of samples each."""
+    """Estimate all cases, with so many seconds of samples each."""
     return sum(of_case(case, samples_s) for case in cases)
 
 
 def of_case(case: Case, samples_s: float) -> float:
-    """Of a case in a process of its own; on a GPU samples are taken cold and hot."""
+    """Estimate a case in a process of its own; on a GPU samples are taken cold and hot."""
     if isinstance(case, AttentionCase) and workload(case).unsupported(case):
         return UNSUPPORTED_S
     own = _on_cpu(case, samples_s) if case.device == "cpu" else _on_gpu(case, 2 * samples_s)
@@ -54,7 +54,7 @@ def _on_cpu(case: Case, samples_s: float) -> float:
 
 
 def _executed(case: Case) -> int:
-    """Of a network as if for one image with `haloed_blocked` inside: counting each case takes too long."""
+    """Count a network as if for one image with `haloed_blocked` inside: counting each case takes too long."""
     if isinstance(case, AttentionCase):
         return workload(case).work(case).flop_executed or 0
     inside = "haloed_blocked" if case.implementation else ""

@@ -39,7 +39,7 @@ def run(
 
 
 def _pruned(case: Case, too_large: list[Record]) -> Record | None:
-    """Of a case that is not smaller than one that was too large; of that very case the same record."""
+    """Return a record for a case not smaller than one that was too large; for that very case, its own."""
     for other in too_large:
         if case == other.case:
             return other

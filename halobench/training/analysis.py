@@ -22,7 +22,7 @@ def compared(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def differences(rows: pd.DataFrame) -> pd.DataFrame:
-    """Of losses of one dtype, relative to the first implementation's: the largest of an epoch's steps.
+    """Return the relative differences to the first implementation's losses: the largest of an epoch's steps.
 
     Epoch by implementation; infinite where a loss is no number.
     """

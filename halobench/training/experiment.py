@@ -25,7 +25,7 @@ Row = dict[str, Any]
 
 
 def networks() -> dict[str, Configuration]:
-    """By name: `SMALL` and other widths of it, other windows, and the widths with convolution."""
+    """Return the networks by name: `SMALL`, its other widths and windows, and the widths with convolution."""
     wide = [replace(SMALL, width=width, stem_width=width) for width in WIDTHS]
     windows = [replace(SMALL, block=block, halo=halo) for block, halo in WINDOWS]
     named = {f"halonet_w{row.width}_b{row.block}_h{row.halo}": row for row in (*wide, *windows)}
@@ -46,7 +46,7 @@ def plan(names: Sequence[str], seeds: int, device: str) -> list[Run]:
 
 
 def estimate(run: Run, asked: Recipe) -> float:
-    """Seconds."""
+    """Estimate how long a run takes, in seconds."""
     if trainer.unsupported(run, asked.batch):
         return 0.0
     epoch_s = EPOCH_S[run.dtype] * FACTOR.get(run.implementation, 1.0) * (1 + run.row.width / 16) / 2
@@ -54,7 +54,7 @@ def estimate(run: Run, asked: Recipe) -> float:
 
 
 def rows(run: Run, asked: Recipe, data: tuple[Images, Images]) -> Iterator[Row]:
-    """An epoch each; a single one with the reason of what can not be trained."""
+    """An epoch each; a single one with the reason of what cannot be trained."""
     network = run.row
     window = {"block": network.block, "halo": network.halo} if run.implementation else {}
     known: Row = dict.fromkeys(analysis.CURVES) | window

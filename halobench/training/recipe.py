@@ -50,5 +50,5 @@ def find(name: str, **instead: Any) -> Recipe:
     given = known(name) | instead
     names = [field.name for field in fields(Recipe)]
     if missing := [name for name in names if name not in given]:
-        raise UsageError(f"recipe {name} can not be run: its source does not give {', '.join(missing)}")
+        raise UsageError(f"recipe {name} cannot be run: its source does not give {', '.join(missing)}")
     return Recipe(**{name: given[name] for name in names})

@@ -61,7 +61,7 @@ class Learner:
 
     @property
     def rate(self) -> float:
-        """Of the next step."""
+        """The learning rate of the next step."""
         return self.recipe.rate(self.done, self.steps)
 
     def step(self, pixels: Tensor, labels: Tensor) -> float:
@@ -92,7 +92,7 @@ def train(run: Run, recipe: Recipe, data: tuple[Images, Images]) -> Iterator[Epo
 
 
 def batches(pixels: Tensor, labels: Tensor, size: int, generator: torch.Generator) -> Iterator[Images]:
-    """Whole ones, in an order and with shifts that are drawn."""
+    """Yield whole batches, in an order and with shifts that are drawn."""
     order = torch.randperm(len(labels), generator=generator)
     for places in order.split(size)[: len(order) // size]:
         yield shifted(pixels[places], SHIFT, generator), labels[places]
@@ -118,7 +118,7 @@ def digits(size: int) -> tuple[Images, Images]:
 
 
 def unsupported(run: Run, batch: int) -> str | None:
-    """Why the implementation can not train this network, or None."""
+    """Why the implementation cannot train this network, or None."""
     asked = problems(run.row, batch, run.dtype)
     if not asked:
         return None
@@ -137,7 +137,7 @@ def problems(row: Configuration, batch: int, dtype: str) -> list[Problem]:
 
 
 def params(row: Configuration) -> int:
-    """Of the network with a class a digit."""
+    """Count the parameters of the network with one class per digit."""
     with torch.device("meta"):
         return sum(parameter.numel() for parameter in HaloNet(row, classes=CLASSES).parameters())
 

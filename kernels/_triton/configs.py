@@ -28,7 +28,7 @@ class Config(NamedTuple):
     warps: int = 4  # a warpgroup multiplies 64 queries; twice as many warps would do the same twice
 
     def options(self, target: str) -> dict[str, int]:
-        """Of Triton's launch."""
+        """Return the options of Triton's launch."""
         options = {"num_warps": self.warps, "num_stages": self.stages}
         return options | {"maxnreg": self.registers} if target.startswith("sm_") else options
 
@@ -110,7 +110,7 @@ def tile(side: int, queries: int) -> tuple[int, int]:
 
 
 def tiles(side: int, queries: int) -> int:
-    """Of a block."""
+    """Count the tiles of a block."""
     return _tiles(side, tile(side, queries))
 
 
@@ -150,5 +150,5 @@ def _inside(problem: Problem, size: int) -> list[int]:
 
 
 def power(n: int) -> int:
-    """Of two, that holds n."""
+    """Return the smallest power of two that holds n."""
     return max(FEWEST, int(triton.next_power_of_2(n)))

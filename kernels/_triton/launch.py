@@ -29,7 +29,7 @@ def place(x: Tensor) -> Place:
 
 
 def like(x: Place, dim: int) -> Place:
-    """With another number of channels, in the same order of axes in memory, without gaps."""
+    """Return a place with another number of channels, in the same order of axes in memory, without gaps."""
     order = sorted(range(len(x.strides)), key=lambda axis: (-x.strides[axis], axis))
     shape, strides, step = (*x.shape[:-1], dim), dict.fromkeys(order, 0), 1
     for axis in reversed(order):

@@ -57,7 +57,7 @@ def front_key(cost: Cost) -> dict[str, Artist]:
 
 
 def mark(fill: str | None = None, **look: Any) -> Line2D:
-    """Of a legend: a black circle, filled or hollow."""
+    """Return a mark of the legend: a black circle, filled or hollow."""
     style = {"linestyle": "", "marker": "o", "color": "black", "markerfacecolor": fill or "black"}
     return Line2D([], [], **style | look)
 

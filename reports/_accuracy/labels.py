@@ -32,7 +32,7 @@ def settle(figure: Figure) -> None:
 def label_points(
     figure: Figure, axes: Axes, labels: Sequence[Label], points: Sequence[tuple[float, float]]
 ) -> None:
-    """In a figure that is settled; no label covers one of the points if it can be helped."""
+    """Place labels in a settled figure, none of which covers a point if that can be helped."""
     scale = 72 / figure.dpi
     inside = np.array([axes.bbox.extents]) * scale + np.array([3, 3, -3, -3])
     taken = np.tile(axes.transData.transform(points), 2) * scale + np.array([-6, -6, 6, 6])
@@ -50,7 +50,7 @@ def label_points(
 
 
 def _best(point: Boxes, half: Boxes, inside: Boxes, taken: Boxes) -> tuple[float, Boxes, Boxes]:
-    """Where a label of this half size goes: how far, its middle's offset from the point, what it covers."""
+    """Return where a label of this half size goes: how far, its offset from the point, what it covers."""
     ways = list(product(DISTANCES, ANGLES))
     offsets = np.array([(half + distance) * _direction(angle) for distance, angle in ways])
     boxes = np.hstack([point + offsets - half, point + offsets + half])

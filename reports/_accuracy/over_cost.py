@@ -28,7 +28,7 @@ Values = Callable[[pd.DataFrame], Sequence[pd.Series]]  # of an image: the middl
 
 
 def over_cost(frame: pd.DataFrame, cost: Cost, values: Values, title: str) -> Figure | str:
-    """Of inference; a model's implementations lie on one height, they compute the same."""
+    """Draw accuracy over a cost of inference; a model's implementations lie on one height."""
     rows = measured_models(frame)
     rows = rows[rows["direction"] == "inference"]
     rows = rows.assign(cost=values(rows)[0])

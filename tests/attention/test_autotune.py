@@ -99,7 +99,7 @@ def test_a_configuration_that_can_not_be_built_is_passed_over():
 
 
 def test_where_none_can_be_timed_the_first_is_used_and_nothing_kept(folder):
-    with pytest.warns(UserWarning, match="kernel can not be timed"), autotune.autotune():
+    with pytest.warns(UserWarning, match="kernel cannot be timed"), autotune.autotune():
         assert ask(time=lambda config: 1 / 0) == Config(64)
     assert not folder.exists()
 
@@ -156,7 +156,7 @@ def test_the_device_is_warmed_up_before_anything_counts(monkeypatch, folder):
 
 def test_a_folder_that_can_not_be_written_is_told_and_does_no_harm(folder):
     folder.write_text("in the way", encoding="utf-8")
-    with pytest.warns(UserWarning, match="can not be kept"), autotune.autotune():
+    with pytest.warns(UserWarning, match="cannot be kept"), autotune.autotune():
         assert ask() == Config(32)
 
 

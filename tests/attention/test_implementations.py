@@ -231,7 +231,7 @@ def test_an_unsupported_problem_says_why():
     x = torch.zeros(1, 1, 4, 4, 8)
     with (
         IMPLEMENTATIONS.temporarily("picky", entry),
-        pytest.raises(ValueError, match="picky can not do this: needs a full moon"),
+        pytest.raises(ValueError, match="picky cannot do this: needs a full moon"),
     ):
         halo_attention(x, x, x, 2, 1, implementation="picky")
 

@@ -29,7 +29,7 @@ def drawn(count):
 
 
 def examined(name, problem, layout, seed):
-    """The verdict on an implementation, None where it can not do that."""
+    """The verdict on an implementation, None where it cannot do that."""
     entry = IMPLEMENTATIONS[name]
     if entry.unsupported(problem, "cpu", "forward") is not None:
         return None

@@ -336,7 +336,7 @@ def test_without_a_measured_gpu_readme_says_so(tmp_path):
 @pytest.mark.parametrize("content", [b"", b"no archive"])
 def test_what_is_no_campaign_is_not_kept(content, tmp_path):
     (tmp_path / "file").write_bytes(content)
-    with pytest.raises(UsageError, match="can not be read"):
+    with pytest.raises(UsageError, match="cannot be read"):
         merge.merge(tmp_path / "file", tmp_path, tmp_path / "README.md")
 
 

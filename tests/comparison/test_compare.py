@@ -209,7 +209,7 @@ def test_code_that_became_slower_everywhere_is_found():
 
 
 def test_a_slower_hour_can_not_be_told_from_slower_code():
-    """What `docs/method.md` says that two stored runs can not show."""
+    """What `docs/method.md` says that two stored runs cannot show."""
     alarms, _ = called(MACHINES["runners that differ"], processes=5, rounds=10)
     assert alarms > compare.FALSE_ALARMS
 

@@ -270,7 +270,7 @@ def test_autocast_gives_it_half_precision():
 @pytest.mark.skipif(INTERPRETED, reason="with TRITON_INTERPRET=1 it runs")
 def test_without_a_gpu_it_says_what_it_needs():
     q = torch.zeros(1, 1, 4, 4, 8)
-    with pytest.raises(ValueError, match="triton_fused can not do this: needs a GPU"):
+    with pytest.raises(ValueError, match="triton_fused cannot do this: needs a GPU"):
         halo_attention(q, q, q, 4, 1, implementation="triton_fused")
 
 

@@ -49,7 +49,7 @@ class Touch:
 @pytest.mark.parametrize("zipped", [True, False], ids=["zipped", "legacy"])
 def test_a_pickle_that_runs_code_is_refused_and_not_run(network, zipped):
     torch.save(WEIGHTS | {"head.bias": Touch()}, "bad.pth", _use_new_zipfile_serialization=zipped)
-    with pytest.raises(UsageError, match=r"weights: bad\.pth can not be read as weights alone: .*blocked"):
+    with pytest.raises(UsageError, match=r"weights: bad\.pth cannot be read as weights alone: .*blocked"):
         evaluation.load(network, NAME, "bad.pth")
     assert not Path("ran").exists()
     torch.load("bad.pth", weights_only=False)
@@ -67,7 +67,7 @@ DAMAGED = {
 @pytest.mark.parametrize(("name", "content"), DAMAGED.values(), ids=DAMAGED)
 def test_a_damaged_file_of_weights_is_named(network, name, content):
     Path(name).write_bytes(content)
-    with pytest.raises(UsageError, match=rf"weights: {name} can not be read as weights alone: \w+Error: "):
+    with pytest.raises(UsageError, match=rf"weights: {name} cannot be read as weights alone: \w+Error: "):
         evaluation.load(network, NAME, name)
 
 

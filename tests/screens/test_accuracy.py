@@ -256,7 +256,7 @@ def test_a_file_of_something_else_is_left_alone(show, content):
 @pytest.mark.parametrize("workers", [0, 1])
 def test_an_image_that_can_not_be_read_is_named_in_one_line(network, show, workers):
     Path("data/c/0.png").write_bytes(Path("data/c/0.png").read_bytes()[:40])
-    with pytest.raises(UsageError, match=r"^data/c/0\.png can not be read as an image: .*\Z"):
+    with pytest.raises(UsageError, match=r"^data/c/0\.png cannot be read as an image: .*\Z"):
         show(workers=workers)
 
 

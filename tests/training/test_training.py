@@ -169,7 +169,7 @@ def tiny(patch, few):
 
 @pytest.fixture(scope="module")
 def folder(few, tmp_path_factory):
-    """Of a run with one implementation that can not learn."""
+    """Of a run with one implementation that cannot learn."""
     out = tmp_path_factory.mktemp("train") / "out"
     with pytest.MonkeyPatch.context() as patch:
         tiny(patch, few)

@@ -37,7 +37,7 @@ Command = Callable[[Mapping[Any, Any]], str]  # of a row of the frame, as a line
 
 @dataclass(frozen=True)
 class Column:
-    """Of the table: its head, how its values are read, and whether it says what was asked of a case."""
+    """A column of the table: its head, how its values are read, and whether it was asked of a case."""
 
     name: str
     head: str
@@ -63,7 +63,7 @@ def data(frame: pd.DataFrame, command: Command | None = None) -> dict[str, Any]:
 
 
 def _derived(frame: pd.DataFrame, command: Command | None) -> pd.DataFrame:
-    """With what follows from the other columns and is read better than they are."""
+    """Add what follows from the other columns and is read better than they are."""
     rows = frame.copy()
     records = frame.to_dict("records")
     rows.insert(rows.columns.get_loc("batch"), "resolution", [_resolution(row) for row in records])
@@ -111,7 +111,7 @@ def _kind(values: pd.Series) -> str:
 
 
 def _plain(value: Any) -> Any:
-    """As JSON has it: nothing for what is not known, no fraction on a whole number."""
+    """Return a value as JSON has it: null for what is not known, no fraction on a whole number."""
     if isinstance(value, float):
         return None if not math.isfinite(value) else int(value) if value.is_integer() else value
     return "" if pd.isna(value) else str(value)

@@ -55,7 +55,7 @@ def _foresee(case: Case, settings: Settings, timeout: float) -> None:
 
 
 def _measured(case: Case, settings: Settings, modules: Iterable[str]) -> Record:
-    """In the child, which imports what another distribution plugs in; clocks are bound already."""
+    """Measure in the child, which imports what another distribution plugs in; clocks are bound already."""
     if case.device == "cuda":
         ptxas.chosen()  # before anything is compiled, whoever compiles it
     for module in modules:
