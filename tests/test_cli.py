@@ -18,6 +18,8 @@ from halobench.screens import sweep
 from halobench.sweep import session, spec
 from halobench.sweep.spec import Spec
 
+pytestmark = pytest.mark.xdist_group("cli")  # one fixture for the whole file
+
 SWEEP = "sweep smoke --workload attention --resolution 8"
 
 
@@ -97,7 +99,7 @@ BAD_USE = {
     ),
     "inspect into a file that is there": ("inspect --out a_file", ["a_file exists already"]),
     "models that nobody knows": ("models --model halonet_h9", ["'halonet_h9'", "halonet_h0, "]),
-    "models into a file that is there": ("models --csv a_file", ["a_file exists already"]),
+    "models into a file that is there": ("models --out a_file", ["a_file exists already"]),
 }
 
 

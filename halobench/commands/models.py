@@ -10,11 +10,11 @@ def run(
     model: Annotated[
         str | None, typer.Option(metavar="A,B,…", help="Only these models; any model of timm too.")
     ] = None,
-    csv: Annotated[
+    out: Annotated[
         Path | None, typer.Option(metavar="FILE.csv", help="Write the table to a new file.")
     ] = None,
 ) -> int:
     """Count parameters, FLOPs and activations of every listed model, beside what is published."""
     from halobench.screens import models as screen
 
-    return screen.show(model.split(",") if model else None, csv)
+    return screen.show(model.split(",") if model else None, out)
