@@ -9,7 +9,6 @@ import os
 import sys
 from pathlib import Path
 
-from halobench.attention.implementation import IMPLEMENTATIONS
 from halobench.files import replaced
 from halobench.plugins import why
 
@@ -21,7 +20,11 @@ def main(module: str, result: Path) -> None:
         importlib.import_module(module)
     except BaseException as error:  # also SystemExit: whatever is raised, it is left out
         failure = why(error)
-    found = {"names": IMPLEMENTATIONS.registered(), "failure": failure}
+    contract = sys.modules.get(
+        "halobench.attention.implementation"
+    )  # it imports torch: only if the plug-in did
+    names = contract.IMPLEMENTATIONS.registered() if contract else []
+    found = {"names": names, "failure": failure}
     with replaced(result) as aside:
         aside.write_text(json.dumps(found), encoding="utf-8")
 

@@ -14,7 +14,7 @@ COMPILED = """
 import triton
 from triton.backends.compiler import GPUTarget
 from triton.compiler import ASTSource
-from halobench import ceiling_kernels as kernels
+from halobench.device import ceiling_kernels as kernels
 
 pointers = {"p_x": "*fp32", "p_out": "*fp32"}
 for name, kernel in {"exponentials": kernels._exponentials, "reads": kernels._reads}.items():
@@ -26,7 +26,7 @@ for name, kernel in {"exponentials": kernels._exponentials, "reads": kernels._re
 
 INTERPRETED = """
 import torch
-from halobench import ceiling_kernels as kernels
+from halobench.device import ceiling_kernels as kernels
 
 x = torch.arange(5.0).repeat_interleave(kernels.BLOCK)  # tile 0 holds zeros, tile 1 ones, ...
 out = torch.empty(2, kernels.BLOCK)
