@@ -17,8 +17,7 @@ import pandas as pd
 from halobench import isolate
 from halobench.attention.implementation import IMPLEMENTATIONS
 from halobench.attention.problem_sets import PROBLEMS, SETS, STANDARD
-from halobench.campaign import check_log, summary
-from halobench.campaign import speed as campaign_speed
+from halobench.campaign import check_log, speed, summary
 from halobench.campaign.check_log import Asked, CheckResult
 from halobench.campaign.speed import BESIDE, OURS
 from halobench.campaign.sweeps import Setup, counts, runs, sweep, sweep_seconds
@@ -132,28 +131,28 @@ def _with_bundled(asked: Asked, device: str) -> CheckResult:
         return check_log.verdict(asked, device)
 
 
-def speed(setup: Setup) -> str:
+def compare_speed(setup: Setup) -> str:
     """A problem after the other, each in a process of its own; what is there already is not done again."""
     file = setup.out / summary.SPEED
-    known = {found["problem"] for found in campaign_speed.read(file)}
-    problems = {"small": campaign_speed.small(STANDARD[TUNED[0]])} if setup.small else STANDARD
+    known = {found["problem"] for found in speed.read(file)}
+    problems = {"small": speed.small(STANDARD[TUNED[0]])} if setup.small else STANDARD
     told = []
     for title, problem in problems.items():
         if title not in known:
-            call = partial(campaign_speed.measure, title, problem, BESIDE, setup.device, LAYOUT)
+            call = partial(speed.measure, title, problem, BESIDE, setup.device, LAYOUT)
             done = isolate.run_isolated(call, SPEED_S)
             if isinstance(done, ChildFailure):
                 told.append(f"{title} {done.status}: {done.reason}")
             else:
-                campaign_speed.add(done, file)
-    return "; ".join([f"{len(campaign_speed.read(file))} problems", *told])
+                speed.add(done, file)
+    return "; ".join([f"{len(speed.read(file))} problems", *told])
 
 
 def clocks(setup: Setup) -> str:
     """How a flush and the time since the last work change what a clock says."""
     if setup.device != "cuda":
         return "not run: a CPU has one clock"
-    done = isolate.run_isolated(partial(campaign_speed.clocks, STANDARD[TUNED[0]], LAYOUT), CLOCK_S)
+    done = isolate.run_isolated(partial(speed.clocks, STANDARD[TUNED[0]], LAYOUT), CLOCK_S)
     if isinstance(done, ChildFailure):
         raise RuntimeError(f"{done.status}: {done.reason}")
     (setup.out / summary.CLOCK).write_text(json.dumps(done), encoding="utf-8")
@@ -211,7 +210,9 @@ PARTS = {
         "what the bundled ptxas makes of 32 channels", bundled_ptxas, lambda setup: 15.0, 15.0, 60.0
     ),
     "ceilings": Step("what the device can do at most", measure_ceilings, lambda setup: 25.0, 25.0, 60.0),
-    "speed": Step("the standard problems, ours and others in turn", speed, lambda setup: 80.0, 20.0, 150.0),
+    "speed": Step(
+        "the standard problems, ours and others in turn", compare_speed, lambda setup: 80.0, 20.0, 150.0
+    ),
     "tests": Step("the tests that need a GPU", tests, lambda setup: 40.0, 30.0, 90.0),
     "clock": Step("flushes and the warm-up compared", clocks, lambda setup: 15.0, 15.0, 60.0),
     "tuning": Step("which configurations of our kernels are fastest", tune, lambda setup: 60.0, 30.0, 120.0),

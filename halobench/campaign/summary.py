@@ -4,6 +4,7 @@ import json
 import tarfile
 from collections.abc import Iterator
 from pathlib import Path
+from statistics import geometric_mean
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,9 @@ import pandas as pd
 from halobench import units
 from halobench.campaign import check_log, speed
 from halobench.campaign.speed import OURS, Found
+from halobench.files import replaced
 from halobench.report import summary
+from halobench.report.markdown import plain, table
 from halobench.results.derived import over
 from halobench.results.frame import read_runs
 from halobench.stats.ratios import Ratio, paired
@@ -62,12 +65,10 @@ def pack(out: Path, archive: Path) -> str:
 
 
 def _packed(out: Path, archive: Path, left_out: list[str]) -> int:
-    part = archive.with_suffix(".part")
-    with tarfile.open(part, "w:gz") as tar:
+    with replaced(archive) as aside, tarfile.open(aside, "w:gz") as tar:
         for path in _files(out):
             if (name := str(path.relative_to(out))) not in left_out:
                 tar.add(path, f"{out.name}/{name}")
-    part.replace(archive)
     return archive.stat().st_size
 
 
@@ -76,9 +77,11 @@ def _files(out: Path) -> list[Path]:
 
 
 def _parts(out: Path) -> Iterator[str]:
-    yield from ("| part | status | time | what came of it |", "|:--|:--|--:|:--|")
-    for name, entry in entries(out).items():
-        yield f"| {name} | {entry['status']} | {units.seconds(entry['seconds'])} | {entry['detail']} |"
+    rows = [
+        [name, units.seconds(entry["seconds"]), entry["status"], plain(entry["detail"])]
+        for name, entry in entries(out).items()
+    ]
+    yield from table(["part", "time", "status", "what came of it"], rows, words=4).splitlines()
 
 
 def _ceilings(out: Path) -> Iterator[str]:
@@ -88,10 +91,11 @@ def _ceilings(out: Path) -> Iterator[str]:
     found = json.loads(path.read_text(encoding="utf-8"))
     gpu = found["environment"]["gpu"]
     yield from ("", f"# Ceilings of {gpu['name'] if gpu else found['environment']['cpu']}", "")
-    yield from ("| what | at most |", "|:--|--:|")
+    rows = []
     for name, ceiling in found["ceilings"].items():
         per_second = "/s" if ceiling["unit"].endswith("/s") else ""
-        yield f"| {name} | {SHOWN[ceiling['unit']](ceiling['value'])}{per_second} |"
+        rows.append([name, f"{SHOWN[ceiling['unit']](ceiling['value'])}{per_second}"])
+    yield from table(["what", "at most"], rows, words=1).splitlines()
     yield from (f"\nnot measured: {name}, {reason}" for name, reason in found["failed"].items())
 
 
@@ -115,8 +119,8 @@ def _run(name: str, frame: pd.DataFrame) -> Iterator[str]:
             [rows["implementation"], rows["direction"]]
         )
         for key, values in ratios:
-            if known := [float(np.log(value)) for value in values.dropna()]:
-                mean = units.ratio(float(np.exp(np.mean(known))))
+            if known := values.dropna().tolist():
+                mean = units.ratio(geometric_mean(known))
                 yield f"- {', '.join(key)}: {mean} the speed of {baseline} (geometric mean of {len(known)})"
     bad = frame[~frame["status"].isin(["ok", "unsupported"])]
     yield from (f"- {row.case}: {row.status}, {row.reason}" for row in bad.itertuples())
@@ -128,15 +132,15 @@ def _speed(out: Path) -> Iterator[str]:
         return
     others = [name for name in speed.BESIDE if name != OURS]
     yield from ("", f"# Standard problems: {OURS}, and how many times as long others take", "")
-    yield f"| problem | direction | cold | hot | host | {' | '.join(others)} |"
-    yield f"|:--|:--|--:|--:|--:|{'--:|' * len(others)}"
+    lines = []
     for each in found:
         for direction in speed.DIRECTIONS:
             rows = {row["implementation"]: row for row in each["rows"] if row["direction"] == direction}
             ours = rows.get(OURS, MISSING)
             times = [_middle(ours, "cold"), _middle(ours, "hot"), _middle(ours, "cold", "host_s")]
             cells = [*times, *(_over(rows.get(name, MISSING), ours) for name in others)]
-            yield f"| {each['problem']} | {direction} | {' | '.join(cells)} |"
+            lines.append([each["problem"], direction, *cells])
+    yield from table(["problem", "direction", "cold", "hot", "host", *others], lines, words=2).splitlines()
     yield from ("", "Ratios are of cold times, paired in rounds, with their 95 % interval.")
 
 

@@ -11,28 +11,27 @@ import torch
 from halobench.attention import autotune
 from halobench.case import AttentionCase, Case
 from halobench.device import clock, nvml
-from halobench.device import memory as probes_memory
 from halobench.device.clock import Clock
+from halobench.device.memory import memory as memory_of
 from halobench.measure import plausibility
 from halobench.measure.sampling import Kept, sample, take, warm_up
 from halobench.measure.workload import Settings, Workload, short_of_memory
 from halobench.plugins import told
 from halobench.results.record import Record, Status, Work
 
+Clocks = tuple[Clock, Clock | None]  # cold, and back to back where that differs
+ADAPT_SAMPLES = 7
+
 
 def workload(case: Case) -> Workload:
     """The module that knows cases of this kind."""
     if isinstance(case, AttentionCase):
-        from halobench.measure import attention_workload  # noqa: PLC0415  each imports what the other does not need
+        from halobench.measure import attention_workload  # noqa: PLC0415  not both
 
         return attention_workload
     from halobench.measure import model_workload  # noqa: PLC0415  timm, which takes seconds
 
     return model_workload
-
-
-Clocks = tuple[Clock, Clock | None]  # cold, and back to back where that differs
-ADAPT_SAMPLES = 7
 
 
 def work_of(case: Case) -> Work:
@@ -74,7 +73,7 @@ def _measure(case: Case, settings: Settings, clocks: Clocks, work: Work) -> Reco
     after = nvml.device_state(case.device)
     adapt = [] if ready.adapt is None else clocks[0].series(ready.adapt, ADAPT_SAMPLES)
     kept = Kept(ready.call)
-    memory = probes_memory.memory(kept, case.device)
+    memory = memory_of(kept, case.device)
     samples = tuple(sample.device_s for sample in cold.samples)
     samples_host = tuple(sample.host_s for sample in cold.samples)
     rate = plausibility.matrix_rate(clock.clocks(case.device)[0], case.dtype, case.device)

@@ -4,15 +4,6 @@ import re
 from collections.abc import Sequence
 
 Cells = list[list[str]]  # of a table, its header first
-
-
-def markdown(cells: Cells) -> str:
-    """Names are flush left, what follows flush right."""
-    header, *rows = cells
-    rule = [":--", *["--:"] * (len(header) - 1)]
-    return "".join(f"| {' | '.join(line)} |\n" for line in (header, rule, *rows))
-
-
 SPECIAL = re.compile(r"([\\`*|<>\[\]])")
 
 

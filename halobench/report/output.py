@@ -18,6 +18,8 @@ from halobench.results.derived import with_metrics
 from halobench.results.folder import must_be_alike, read_environment
 from halobench.results.frame import RAW, read_runs
 
+KINDS = {"tables": (".md",), "figures": (".svg", ".png")}  # folders of a run, and what lies there
+
 
 def write(folders: list[Path], out: Path, command: Command) -> pd.DataFrame:
     """Write tables, figures and the page of these runs into `out`; return the frame with its metrics.
@@ -45,9 +47,6 @@ def _rendered(render: Render, frame: pd.DataFrame) -> str | Figure:
     except Exception as error:
         traceback.print_exc()
         return f"This report failed: {type(error).__name__}: {error}\n"
-
-
-KINDS = {"tables": (".md",), "figures": (".svg", ".png")}  # folders of a run, and what lies there
 
 
 def shown(name: str, rendered: str | Figure) -> str | bytes:

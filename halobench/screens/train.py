@@ -55,7 +55,7 @@ def write(frame: pd.DataFrame, implementation: str, out: Path) -> list[Cells]:
     points = analysis.points(frame, implementation)
     points[analysis.PUBLISHED].to_csv(out / "points.csv", index=False)
     tables = [analysis.compared_table(analysis.compared(frame)), analysis.points_table(points)]
-    output.save("learning", "\n".join(map(markdown.markdown, tables)), out)
+    output.save("learning", "\n".join(markdown.table(cells[0], cells[1:], words=1) for cells in tables), out)
     output.save("learning_curves", figure.curves(frame), out)
     output.save("accuracy_over_params", REPORTS["accuracy_over_params"](points[analysis.PUBLISHED]), out)
     return tables

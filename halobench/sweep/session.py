@@ -46,14 +46,14 @@ def measure(run_store: Store, settings: RunSettings, console: Console) -> None:
     plan = run_store.plan()
     process.start(plan, settings.wait_policy)
     with tempfile.TemporaryDirectory(prefix="halobench-") as scratch:
-        stop, truths, compiled = (
-            StoppingCriterion(seconds=settings.seconds),
-            Path(scratch, "truths"),
-            Path(scratch, "compiled"),
-        )
+        truths = Path(scratch, "truths")
         truths.mkdir()
         each = Settings(
-            seed=settings.seed, stop=stop, autotune=settings.autotune, truths=truths, compiled=compiled
+            seed=settings.seed,
+            stop=StoppingCriterion(seconds=settings.seconds),
+            autotune=settings.autotune,
+            truths=truths,
+            compiled=Path(scratch, "compiled"),
         )
         one = partial(process.measure, settings=each, timeout=settings.timeout)
         records = run(plan, one, replicates=settings.replicates, seed=settings.seed, before=before)
