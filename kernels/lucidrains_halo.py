@@ -10,7 +10,7 @@ from functools import cache
 from typing import Any
 
 import torch
-from halonet_pytorch import HaloAttention  # type: ignore[import-untyped]
+from halonet_pytorch import HaloAttention
 from torch import Tensor
 
 from halobench.attention import Position, Problem, attention

@@ -78,10 +78,10 @@ def _files(out: Path) -> list[Path]:
 
 def _parts(out: Path) -> Iterator[str]:
     rows = [
-        [name, units.seconds(entry["seconds"]), entry["status"], plain(entry["detail"])]
+        [name, entry["status"], units.seconds(entry["seconds"]), plain(entry["detail"])]
         for name, entry in entries(out).items()
     ]
-    yield from table(["part", "time", "status", "what came of it"], rows, words=4).splitlines()
+    yield from table(["part", "status", "time", "what came of it"], rows, words=4).splitlines()
 
 
 def _ceilings(out: Path) -> Iterator[str]:

@@ -1,16 +1,16 @@
 """Kernels that do one thing as fast as the device can: exponentials in registers, reads from its L2 cache."""
 
 import torch
-import triton  # type: ignore[import-untyped]
-import triton.language as tl  # type: ignore[import-untyped]
+import triton
+import triton.language as tl
 from torch import Tensor
 
 BLOCK = 1024  # elements a program: eight independent chains a thread, to hide the latency of each
 PROGRAMS = 32  # for each multiprocessor
 
 
-@triton.jit  # type: ignore[untyped-decorator]
-def _exponentials(p_out, REPEATS, BLOCK: tl.constexpr):  # type: ignore[no-untyped-def]
+@triton.jit
+def _exponentials(p_out, REPEATS, BLOCK: tl.constexpr):
     o_x = tl.program_id(0) * BLOCK + tl.arange(0, BLOCK)
     b_x = o_x.to(tl.float32) * 1e-9  # [BLOCK]
     for _ in range(REPEATS):
@@ -18,8 +18,8 @@ def _exponentials(p_out, REPEATS, BLOCK: tl.constexpr):  # type: ignore[no-untyp
     tl.store(p_out + o_x, b_x)
 
 
-@triton.jit  # type: ignore[untyped-decorator]
-def _reads(p_x, p_out, TILES, REPEATS, BLOCK: tl.constexpr):  # type: ignore[no-untyped-def]
+@triton.jit
+def _reads(p_x, p_out, TILES, REPEATS, BLOCK: tl.constexpr):
     i_program, o_x = tl.program_id(0), tl.arange(0, BLOCK)
     b_sum = tl.zeros((BLOCK,), tl.float32)
     for i_repeat in range(REPEATS):

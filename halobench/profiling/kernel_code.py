@@ -74,8 +74,8 @@ def measure(build: Build, target: str) -> Row:
 
 
 def _compiled(build: Build, constants: dict[str, Any], target: str) -> Any:
-    from triton.backends.compiler import GPUTarget  # type: ignore[import-untyped]  # noqa: PLC0415
-    from triton.compiler import ASTSource, compile  # type: ignore[import-untyped]  # noqa: PLC0415
+    from triton.backends.compiler import GPUTarget  # noqa: PLC0415
+    from triton.compiler import ASTSource, compile  # noqa: PLC0415
 
     if target.startswith("sm"):
         ptxas.chosen()
@@ -105,7 +105,7 @@ def _code(listing: str) -> list[tuple[int, str, str]]:
 
 
 def _dump(option: str, cubin: bytes) -> str:
-    import triton  # type: ignore[import-untyped]  # noqa: PLC0415
+    import triton  # noqa: PLC0415
 
     tool = Path(triton.__file__).parent / "backends" / "nvidia" / "bin" / "cuobjdump"
     with tempfile.NamedTemporaryFile(suffix=".cubin") as file:

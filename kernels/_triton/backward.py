@@ -1,7 +1,7 @@
 """The backward kernels of `triton_fused`: of each tile of queries, then the sum over the windows of a key."""
 
-import triton  # type: ignore[import-untyped]
-import triton.language as tl  # type: ignore[import-untyped]
+import triton
+import triton.language as tl
 
 from .device_functions import (
     both_relative,
@@ -19,8 +19,8 @@ from .device_functions import (
 )
 
 
-@triton.jit  # type: ignore[untyped-decorator]
-def _step(  # type: ignore[no-untyped-def]
+@triton.jit
+def _step(
     b_q, b_y, b_x, b_do, b_lse, b_delta, b_dq, b_dy, b_dx, p_k, p_v, p_eye, p_unit, p_part_k, p_part_v,
     i_start, n_slots, n_x, inverse, skip_y, skip_x, s_ky, s_kx, s_kd, s_vy, s_vx, s_vd,
     SIZE: tl.constexpr, MASKED: tl.constexpr, C: tl.constexpr, PRE: tl.constexpr, POSITION: tl.constexpr,
@@ -61,8 +61,8 @@ def _step(  # type: ignore[no-untyped-def]
     return b_dq, b_dy, b_dx
 
 
-@triton.jit  # type: ignore[untyped-decorator]
-def _to_table(  # type: ignore[no-untyped-def]
+@triton.jit
+def _to_table(
     b_q, b_d, p_table, p_unit, p_part, i_first, OUTER: tl.constexpr, INNER: tl.constexpr, FIRST: tl.constexpr,
     DIM_REL: tl.constexpr, STEP: tl.constexpr, WINDOW: tl.constexpr, D: tl.constexpr,
     LIVE: tl.constexpr, ROWS: tl.constexpr, SCALE: tl.constexpr, ACC: tl.constexpr, PRECISION: tl.constexpr,
@@ -89,8 +89,8 @@ def _to_table(  # type: ignore[no-untyped-def]
     return tl.dot(b_live, b_table, input_precision=PRECISION, out_dtype=ACC)
 
 
-@triton.jit  # type: ignore[untyped-decorator]
-def halo_bwd(  # type: ignore[no-untyped-def]
+@triton.jit
+def halo_bwd(
     p_q, p_k, p_v, p_height, p_width, p_eye, p_unit, p_out, p_lse, p_do, p_dq, p_part_k, p_part_v, p_part_r,
     HEADS, Y, X, QY, QX, GRID_Y, GRID_X, SLOTS,
     s_qb, s_qn, s_qy, s_qx, s_qd, s_kb, s_kn, s_ky, s_kx, s_kd,
@@ -197,8 +197,8 @@ def halo_bwd(  # type: ignore[no-untyped-def]
         p_part_r += TILES * (2 * (2 * WINDOW - 1) * DIM_REL)
 
 
-@triton.jit  # type: ignore[untyped-decorator]
-def fold(  # type: ignore[no-untyped-def]
+@triton.jit
+def fold(
     p_part, p_d, HEADS, Y, X, GRID_Y, GRID_X, SLOTS, s_b, s_n, s_y, s_x, s_d,
     FACTOR: tl.constexpr, BLOCK: tl.constexpr, HALO: tl.constexpr, TILES: tl.constexpr, DIM: tl.constexpr,
     D: tl.constexpr, KEYS: tl.constexpr, ACC: tl.constexpr, UNIT: tl.constexpr,

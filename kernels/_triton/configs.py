@@ -3,7 +3,7 @@
 from functools import cache
 from typing import NamedTuple
 
-import triton  # type: ignore[import-untyped]
+import triton
 
 from halobench.attention import Problem
 

@@ -6,12 +6,12 @@ what is used of them. Only slots inside the map are visited: those of a block, r
 from 0, and a slot's row is its number over the slots in a row.
 """
 
-import triton  # type: ignore[import-untyped]
-import triton.language as tl  # type: ignore[import-untyped]
+import triton
+import triton.language as tl
 
 
-@triton.jit  # type: ignore[untyped-decorator]
-def place(i, HEADS, GRID_Y, GRID_X, SIDE: tl.constexpr, TY: tl.constexpr, TX: tl.constexpr):  # type: ignore[no-untyped-def]
+@triton.jit
+def place(i, HEADS, GRID_Y, GRID_X, SIDE: tl.constexpr, TY: tl.constexpr, TX: tl.constexpr):
     """Batch, head, block row and column, and the first query row and column of a tile in its block."""
     TILES_X: tl.constexpr = (SIDE + TX - 1) // TX
     TILES: tl.constexpr = TILES_X * ((SIDE + TY - 1) // TY)
@@ -25,8 +25,8 @@ def place(i, HEADS, GRID_Y, GRID_X, SIDE: tl.constexpr, TY: tl.constexpr, TX: tl
     return (i // GRID_Y).to(tl.int64), i_head.to(tl.int64), i % GRID_Y, i_bx, i_a, i_c
 
 
-@triton.jit  # type: ignore[untyped-decorator]
-def span(i_block, SIZE, BLOCK: tl.constexpr, HALO: tl.constexpr):  # type: ignore[no-untyped-def]
+@triton.jit
+def span(i_block, SIZE, BLOCK: tl.constexpr, HALO: tl.constexpr):
     """Along an axis: the first position of a window inside the map, how many there are, how many before."""
     o_window = i_block * BLOCK - HALO
     o_first = tl.maximum(o_window, 0)
@@ -34,34 +34,34 @@ def span(i_block, SIZE, BLOCK: tl.constexpr, HALO: tl.constexpr):  # type: ignor
     return o_first, n, o_first - o_window
 
 
-@triton.jit  # type: ignore[untyped-decorator]
-def start(i_b, i_head, i_y, i_x, s_b, s_n, s_y, s_x, UNIT: tl.constexpr):  # type: ignore[no-untyped-def]
+@triton.jit
+def start(i_b, i_head, i_y, i_x, s_b, s_n, s_y, s_x, UNIT: tl.constexpr):
     """Of a position's channels, in 64 bits; batch and head are in 64 bits already."""
     return (i_b * s_b + i_head * s_n + i_y.to(tl.int64) * s_y + i_x.to(tl.int64) * s_x) * UNIT
 
 
 @triton.jit
-def reciprocal(n):  # type: ignore[no-untyped-def]
+def reciprocal(n):
     """2**20 / n, rounded up: for `divide`."""
     return (1048575 + n) // n
 
 
 @triton.jit
-def divide(o, reciprocal):  # type: ignore[no-untyped-def]
+def divide(o, reciprocal):
     """o // n, exact where o * n < 2**20: more than the slots of the widest window times those of a row."""
     return (o * reciprocal) >> 20
 
 
-@triton.jit  # type: ignore[untyped-decorator]
-def offsets(o_y, s_y, o_x, s_x, UNIT: tl.constexpr, WIDE: tl.constexpr):  # type: ignore[no-untyped-def]
+@triton.jit
+def offsets(o_y, s_y, o_x, s_x, UNIT: tl.constexpr, WIDE: tl.constexpr):
     """In 64 bits where a window is so wide in memory that it needs them."""
     if WIDE:
         return (o_y.to(tl.int64) * s_y + o_x.to(tl.int64) * s_x) * UNIT
     return (o_y * s_y + o_x * s_x) * UNIT
 
 
-@triton.jit  # type: ignore[untyped-decorator]
-def rows(p, o_row, s_d, m_row, DIM: tl.constexpr, D: tl.constexpr, MASKED: tl.constexpr, WIDE: tl.constexpr):  # type: ignore[no-untyped-def]
+@triton.jit
+def rows(p, o_row, s_d, m_row, DIM: tl.constexpr, D: tl.constexpr, MASKED: tl.constexpr, WIDE: tl.constexpr):
     """[row D], zero beyond `DIM` channels and, if `MASKED`, where `m_row` says so."""
     o_d = tl.arange(0, D)
     if WIDE:
@@ -77,8 +77,8 @@ def rows(p, o_row, s_d, m_row, DIM: tl.constexpr, D: tl.constexpr, MASKED: tl.co
     return tl.load(p_rows, mask=m, other=0.0)
 
 
-@triton.jit  # type: ignore[untyped-decorator]
-def relative(  # type: ignore[no-untyped-def]
+@triton.jit
+def relative(
     p_q, p_table, i_first, s_outer, s_inner, s_d, m_outer, m_inner,
     OUTER: tl.constexpr, INNER: tl.constexpr, D: tl.constexpr, DIM: tl.constexpr,
     FIRST: tl.constexpr, DIM_REL: tl.constexpr, STEP: tl.constexpr, WINDOW: tl.constexpr,
@@ -99,8 +99,8 @@ def relative(  # type: ignore[no-untyped-def]
     return tl.dot(b_q, tl.permute(b_table, (0, 2, 1)), input_precision=PRECISION, out_dtype=ACC)
 
 
-@triton.jit  # type: ignore[untyped-decorator]
-def both_relative(  # type: ignore[no-untyped-def]
+@triton.jit
+def both_relative(
     p_q, p_height, p_width, i_a, i_c, n_y, n_x, s_y, s_x, s_d, REL: tl.constexpr, FIRST_X: tl.constexpr,
     DIM_REL: tl.constexpr, STEP: tl.constexpr, WINDOW: tl.constexpr, TY: tl.constexpr, TX: tl.constexpr,
     D: tl.constexpr, DIM: tl.constexpr, ROWS: tl.constexpr, ACC: tl.constexpr, TABLE: tl.constexpr,
@@ -120,8 +120,8 @@ def both_relative(  # type: ignore[no-untyped-def]
     return tl.reshape(b_y, [TY * TX, ROWS]), tl.reshape(b_x, [TY * TX, ROWS])
 
 
-@triton.jit  # type: ignore[untyped-decorator]
-def narrow(b, TABLE: tl.constexpr):  # type: ignore[no-untyped-def]
+@triton.jit
+def narrow(b, TABLE: tl.constexpr):
     """Half precision has more digits than bfloat16, and ends at 65504: clamped well before, two a time."""
     b = b.to(TABLE)
     if tl.float16 == TABLE:
@@ -129,14 +129,14 @@ def narrow(b, TABLE: tl.constexpr):  # type: ignore[no-untyped-def]
     return b
 
 
-@triton.jit  # type: ignore[untyped-decorator]
-def one_hot(p_eye, i, ROWS: tl.constexpr, SIZE: tl.constexpr):  # type: ignore[no-untyped-def]
+@triton.jit
+def one_hot(p_eye, i, ROWS: tl.constexpr, SIZE: tl.constexpr):
     """[len(i) ROWS]: rows of an identity of `SIZE`, loaded: to compare and select takes more instructions."""
     return tl.load(p_eye + i[:, None] * SIZE + tl.arange(0, ROWS)[None, :])
 
 
-@triton.jit  # type: ignore[untyped-decorator]
-def logits(  # type: ignore[no-untyped-def]
+@triton.jit
+def logits(
     b_q, b_y, b_x, b_k, b_ey, b_ex, POSITION: tl.constexpr, ACC: tl.constexpr, PRECISION: tl.constexpr
 ):
     """[query slot] in units of q.k: a product with keys, and two that put the relative logits in place."""
@@ -147,8 +147,8 @@ def logits(  # type: ignore[no-untyped-def]
     return b_s
 
 
-@triton.jit  # type: ignore[untyped-decorator]
-def weights(b_s, b_from, C: tl.constexpr, PRE: tl.constexpr):  # type: ignore[no-untyped-def]
+@triton.jit
+def weights(b_s, b_from, C: tl.constexpr, PRE: tl.constexpr):
     """[query slot]: exponentials of logits in units of q.k, less what is `PRE` times such units.
 
     With `PRE` = C a logit costs one multiply-add, which rounds a large reference before it is taken away:
@@ -157,8 +157,8 @@ def weights(b_s, b_from, C: tl.constexpr, PRE: tl.constexpr):  # type: ignore[no
     return tl.exp2((b_s * PRE - b_from[:, None]) * (C / PRE))
 
 
-@triton.jit  # type: ignore[untyped-decorator]
-def outside(  # type: ignore[no-untyped-def]
+@triton.jit
+def outside(
     b_y, b_x, skip_y, n_y, skip_x, n_x, WINDOW: tl.constexpr, ROWS: tl.constexpr, ACC: tl.constexpr,
     C: tl.constexpr, PRE: tl.constexpr,
 ):  # fmt: skip
@@ -172,8 +172,8 @@ def outside(  # type: ignore[no-untyped-def]
     return b_r1, b_c1, b_top1, b_r2, b_c2, b_top2
 
 
-@triton.jit  # type: ignore[untyped-decorator]
-def factors(b_y, b_x, m_y, m_x, C: tl.constexpr, PRE: tl.constexpr):  # type: ignore[no-untyped-def]
+@triton.jit
+def factors(b_y, b_x, m_y, m_x, C: tl.constexpr, PRE: tl.constexpr):
     """Exponentials of rows and of columns where the masks are, 0 elsewhere, and what was taken from both.
 
     exp2(C * (y + x)) of a rectangle of slots outside the map is row * column * exp2(top * C / PRE).

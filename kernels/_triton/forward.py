@@ -6,8 +6,8 @@ kept and nothing is scaled again; where the sum of the weights says that one may
 largest logit is looked for, and the head done again.
 """
 
-import triton  # type: ignore[import-untyped]
-import triton.language as tl  # type: ignore[import-untyped]
+import triton
+import triton.language as tl
 
 from .device_functions import (
     both_relative,
@@ -25,8 +25,8 @@ from .device_functions import (
 )
 
 
-@triton.jit  # type: ignore[untyped-decorator]
-def _scores(  # type: ignore[no-untyped-def]
+@triton.jit
+def _scores(
     o_n, b_q, b_y, b_x, p_k, p_v, p_eye, n_x, inverse, skip_y, skip_x, s_ky, s_kx, s_kd, s_vy, s_vx, s_vd,
     POSITION: tl.constexpr, DIM: tl.constexpr, DIM_V: tl.constexpr, D: tl.constexpr, DV: tl.constexpr,
     ROWS: tl.constexpr, ACC: tl.constexpr, PRECISION: tl.constexpr, UNIT: tl.constexpr, WIDE: tl.constexpr,
@@ -45,8 +45,8 @@ def _scores(  # type: ignore[no-untyped-def]
     return logits(b_q, b_y, b_x, b_k, b_ey, b_ex, POSITION, ACC, PRECISION), b_v
 
 
-@triton.jit  # type: ignore[untyped-decorator]
-def _add(  # type: ignore[no-untyped-def]
+@triton.jit
+def _add(
     b_s, b_v, b_top, b_sum, b_acc, C: tl.constexpr, PRE: tl.constexpr, ACC: tl.constexpr,
     PRECISION: tl.constexpr,
 ):  # fmt: skip
@@ -56,8 +56,8 @@ def _add(  # type: ignore[no-untyped-def]
     return b_sum + tl.sum(tl.reshape(b_p, [b_p.shape[0], b_p.shape[1] // 8, 8]), 1), b_acc
 
 
-@triton.jit  # type: ignore[untyped-decorator]
-def _step(  # type: ignore[no-untyped-def]
+@triton.jit
+def _step(
     o_n, b_q, b_y, b_x, b_top, b_sum, b_acc, p_k, p_v, p_eye, n_x, inverse, skip_y, skip_x,
     s_ky, s_kx, s_kd, s_vy, s_vx, s_vd, C: tl.constexpr, PRE: tl.constexpr, POSITION: tl.constexpr,
     DIM: tl.constexpr, DIM_V: tl.constexpr, D: tl.constexpr, DV: tl.constexpr, ROWS: tl.constexpr,
@@ -70,8 +70,8 @@ def _step(  # type: ignore[no-untyped-def]
     return _add(b_s, b_v, b_top, b_sum, b_acc, C, PRE, ACC, PRECISION)
 
 
-@triton.jit  # type: ignore[untyped-decorator]
-def halo_fwd(  # type: ignore[no-untyped-def]
+@triton.jit
+def halo_fwd(
     p_q, p_k, p_v, p_height, p_width, p_eye, p_out, p_lse, HEADS, Y, X, QY, QX, GRID_Y, GRID_X,
     s_qb, s_qn, s_qy, s_qx, s_qd, s_kb, s_kn, s_ky, s_kx, s_kd,
     s_vb, s_vn, s_vy, s_vx, s_vd, s_ob, s_on, s_oy, s_ox, s_od,
