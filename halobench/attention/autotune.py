@@ -16,6 +16,8 @@ from statistics import median
 from time import monotonic
 from typing import Any, Protocol, TypeVar
 
+from platformdirs import user_cache_path
+
 from halobench.files import replaced
 
 CACHE = "HALOBENCH_CACHE"  # in the environment: another folder than ~/.cache/halobench
@@ -173,8 +175,7 @@ def _keep(key: Key, config: C, trials: Mapping[C, float]) -> None:
 
 def folder() -> Path:
     """Return the folder where configurations are kept."""
-    home = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(os.environ.get(CACHE) or Path(home) / "halobench") / "tuned"
+    return Path(os.environ.get(CACHE) or user_cache_path("halobench")) / "tuned"
 
 
 def _file(key: Key) -> Path:

@@ -4,13 +4,13 @@ A spec has a table `[run]` and any number of tables `[[attention]]` and `[[model
 a grid: every axis is a list, and all combinations are meant; the cases of several grids add up.
 """
 
-import json
 import re
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
+import tomli_w
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from halobench.attention.autotune import AUTOTUNE
@@ -178,11 +178,14 @@ def spec(content: Mapping[str, Any], axes: Mapping[str, list[str]], run: Mapping
 
 
 def to_toml(spec: Spec) -> str:
-    """The spec as a file that gives the same again."""
-    parts = ["[run]\n" + _lines(spec.run.model_dump())]
-    parts += ["[[attention]]\n" + _lines(table.model_dump()) for table in spec.attention]
-    parts += ["[[model]]\n" + _lines(table.model_dump()) for table in spec.model]
-    return "\n".join(parts)
+    """Return the spec as a file that gives the same again; an empty axis is left out."""
+    grids = {kind: [grid.model_dump() for grid in getattr(spec, kind)] for kind in WORKLOADS}
+    known = {
+        kind: [{name: values for name, values in grid.items() if values != []} for grid in found]
+        for kind, found in grids.items()
+        if found
+    }
+    return tomli_w.dumps({"run": spec.run.model_dump(), **known})
 
 
 def _tables(name: str, content: Any) -> list[dict[str, Any]]:
@@ -227,8 +230,3 @@ def _one_line(error: ValidationError) -> str:
     message = first["msg"].removeprefix("Value error, ").replace("Input should be", "must be")
     given = "" if first["type"] == "missing" else f"{first['input']!r} "
     return f"{where}: {given}{message}"
-
-
-def _lines(table: Mapping[str, Any]) -> str:
-    """Lists, strings, numbers and truths are written alike in JSON and TOML."""
-    return "".join(f"{name} = {json.dumps(value)}\n" for name, value in table.items() if value != [])

@@ -198,6 +198,11 @@ def test_every_preset_but_those_for_a_gpu_has_a_plan_on_a_cpu():
         assert plan(read(spec.preset(name), {"device": ["cpu"]})).left_out == {}
 
 
+def test_a_name_with_any_character_can_be_read_again():
+    known = read({"model": [{"model": ["timm/\U0001f30d", "a\x7f", '"'], "image_size": [64]}]})
+    assert Spec.model_validate(tomllib.loads(spec.to_toml(known))) == known
+
+
 @pytest.fixture(scope="module")
 def quick():
     return read(spec.preset("quick"))
