@@ -35,10 +35,16 @@ def _option(name: str, kind: object, info: ArgumentInfo | OptionInfo) -> list[st
     if isinstance(info, ArgumentInfo):
         written = info.metavar or name.upper()
     elif kind is bool:
-        written = f"--{name.replace('_', '-')}"
+        written = _flag(name, info)
     else:
-        written = f"--{name.replace('_', '-')} {info.metavar or kinds}"
+        written = f"{_flag(name, info)} {info.metavar or kinds}"
     return [f"`{written}`", _plain(info.help or "")]
+
+
+def _flag(name: str, info: OptionInfo) -> str:
+    """Within Annotated, typer keeps the first name of an option as its default."""
+    own = info.default
+    return own if isinstance(own, str) and own.startswith("-") else f"--{name.replace('_', '-')}"
 
 
 def implementations() -> str:

@@ -76,6 +76,7 @@ function described(row) {
     entries.push([column.head, `${read(column, row[name])} (${exactly(column, row[name])})`]);
   }
   if (!empty(row.reason)) entries.push([row.status, row.reason]);
+  if (!empty(row.traceback)) entries.push(["traceback", element("pre", {}, row.traceback)]);
   return [...entries, ["again with", element("code", {}, ...optionByOption(row.command))]];
 }
 
