@@ -39,6 +39,7 @@ from ._operators import (
     problem_of_shapes,
     transformed,
 )
+from ._operators import fvcore_handle as fvcore_handle
 from ._triton.backward import fold, halo_bwd
 from ._triton.configs import (
     FEWEST,

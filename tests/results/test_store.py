@@ -183,3 +183,12 @@ def test_what_is_stored_is_json_whatever_the_error_is(full, error):
     for fields in stored:
         json.loads(fields, parse_constant=lambda word: pytest.fail(f"{word} is no JSON"))
     assert full.records()[0].error is None
+
+
+def test_a_failure_keeps_its_traceback_in_the_frame_too(full):
+    full.add(
+        replace(RECORDS[0], status="failed", reason="broken", traceback="Traceback (most recent call last):")
+    )
+    assert full.records()[0].traceback == "Traceback (most recent call last):"
+    rows = frame.read_runs([full.path.parent]).set_index("case")
+    assert rows.loc[RECORDS[0].case.id, "traceback"] == "Traceback (most recent call last):"

@@ -164,5 +164,6 @@ def test_a_bug_in_a_case_is_no_impossible_combination(monkeypatch):
         raise ValueError("of a library")
 
     monkeypatch.setattr("halobench.sweep.plan.Problem", broken)
-    with pytest.raises(ValueError, match="of a library"):
+    with pytest.raises(ValueError, match="of a library") as error:
         plan(spec.spec(spec.preset("smoke"), {}, {}))
+    assert error.type is ValueError

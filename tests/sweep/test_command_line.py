@@ -1,0 +1,25 @@
+import shlex
+
+from halobench.sweep import spec
+from halobench.sweep.command_line import repeating
+from halobench.sweep.session import SPEC
+
+
+def test_a_case_is_repeated_with_the_settings_of_the_run_it_is_of(tmp_path):
+    rows = []
+    for run, seconds in {"first": 0.5, "second": 0.25}.items():
+        (tmp_path / run).mkdir()
+        wanted = spec.spec(spec.preset("smoke"), {}, {"seconds": seconds})
+        (tmp_path / run / SPEC).write_text(spec.to_toml(wanted))
+        model = {
+            "model": "timm/resnet50",
+            "implementation": "",
+            "image_size": 64,
+            "batch": 1,
+            "mode": "eager",
+        }
+        asked = {"workload": "model", "direction": "inference", "dtype": "float32", "layout": "nchw"}
+        rows.append(model | asked | {"device": "cpu", "threads": 1, "allocator": "steady", "run": run})
+    command = repeating([tmp_path / "first", tmp_path / "second"])
+    told = [shlex.split(command(row)) for row in rows]
+    assert [words[words.index("--seconds") + 1] for words in told] == ["0.5", "0.25"]
