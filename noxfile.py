@@ -24,7 +24,7 @@ def types(session: nox.Session) -> None:
 @nox.session
 def tests(session: nox.Session) -> None:
     """Everything that runs without a GPU."""
-    run = "pytest", "-n", "auto", "--maxprocesses", "4", "--dist", "loadgroup", *session.posargs
+    run = "pytest", "-n", "auto", "--maxprocesses", "4", "--dist", "load", *session.posargs
     one_thread = {"OMP_NUM_THREADS": "1"}  # of each process: together they have a core each
     session.run(*run, "-m", "not gpu", env=one_thread)
     session.run(*run, "-m", "interpreted", env=one_thread | {"TRITON_INTERPRET": "1"})

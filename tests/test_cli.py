@@ -18,8 +18,6 @@ from halobench.screens import sweep
 from halobench.sweep import session, spec
 from halobench.sweep.spec import Spec
 
-pytestmark = pytest.mark.xdist_group("cli")  # one fixture for the whole file
-
 SWEEP = "sweep smoke --workload attention --resolution 8"
 
 

@@ -12,7 +12,7 @@ import textwrap
 import psutil
 import pytest
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("isolate")]  # one fixture for the whole file
+pytestmark = pytest.mark.slow
 
 HEAD = """
 import os, subprocess, sys, threading, time, torch

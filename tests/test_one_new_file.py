@@ -18,8 +18,6 @@ from halobench.screens import list as screen
 from halobench.sweep import presets, spec
 from halobench.sweep.plan import plan
 
-pytestmark = pytest.mark.xdist_group("one_new_file")  # one fixture for the whole file
-
 ROOT = Path(__file__).parent.parent
 FILES = {
     "implementation": """

@@ -8,8 +8,6 @@ from pathlib import Path
 
 import pytest
 
-pytestmark = pytest.mark.xdist_group("wheel")  # one fixture for the whole file
-
 ROOT = Path(__file__).parent.parent
 NOT_SOURCE = shutil.ignore_patterns(
     ".git", ".venv", "venv", "out", "build", "dist", "*.egg-info", "__pycache__", ".*_cache", ".nox"

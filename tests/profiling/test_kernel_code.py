@@ -13,8 +13,6 @@ from halobench.attention.problem_sets import FAMILY, STANDARD
 from halobench.profiling import kernel_code
 from halobench.screens import inspect
 
-pytestmark = pytest.mark.xdist_group("kernel_code")  # one fixture for the whole file
-
 FINGERPRINT = pd.read_csv(Path(__file__).parents[1] / "golden" / "kernels_sm_90.csv")
 PINNED = "3.8.0"  # of Triton: another compiler, other code
 TRIED = ["32x32 n8 d16 b8h3", "14x14 n8 d24 v72 b7h2", "128x128 n4 d16 b32h3"]  # a fifth of them

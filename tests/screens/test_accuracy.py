@@ -17,8 +17,6 @@ from halobench.errors import UsageError
 from halobench.models import evaluation, evaluation_log, zoo
 from halobench.screens import accuracy
 
-pytestmark = pytest.mark.xdist_group("accuracy")  # one fixture for the whole file
-
 # Label, prediction, rank. Of a red image the logits of class 0 come first, by its weight, then of 3 and 4 by
 # their bias, of 2 and 1, of 5 by its bias; of a green one 1 3 4 2 0 5, of a blue one 2 3 4 1 0 5.
 IMAGES = {

@@ -17,8 +17,6 @@ from halobench.training import analysis, digits, experiment, recipe, trainer
 from halobench.training.experiment import SMALL
 from halobench.training.trainer import Learner, Run
 
-pytestmark = pytest.mark.xdist_group("training")  # one fixture for the whole file
-
 TINY = replace(SMALL, width=8, stem_width=8)
 SHORT = recipe.find("digits", epochs=2, batch=20)
 
