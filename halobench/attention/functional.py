@@ -72,6 +72,43 @@ def halo_attention(  # noqa: PLR0913  the public call: one keyword an option of 
     return entry.attend(q, k, v, position, problem)
 
 
+def attend_maps(q: Tensor, kv: Tensor, asked: Problem, position: Position, implementation: str) -> Tensor:
+    """Attend as a layer does, between its projections and its pooling.
+
+    Args:
+        q: the projected queries, `b (h d) y x`.
+        kv: the projected keys and values, those of a head side by side: `b (h (d_qk d_v)) y x`.
+        asked: heads, channels and options; its map's size, batch and dtype are not looked at.
+        position: tables in the dtype of the queries, or None.
+        implementation: a name of `halobench list`, or `auto`.
+
+    Returns:
+        `b (h d_v) y x`, a row and column for each query.
+    """
+    k, v = _by_head(kv, asked.heads).split([asked.dim_qk, asked.dim_v], dim=-1)
+    out = halo_attention(
+        _by_head(q, asked.heads),
+        k,
+        v,
+        asked.block,
+        asked.halo,
+        stride=asked.stride,
+        border=asked.border,
+        position=position,
+        scale=asked.scale,
+        position_scale=asked.position_scale,
+        offset=asked.offset,
+        implementation=implementation,
+    )
+    return out.movedim(-1, 2).flatten(1, 2)
+
+
+def _by_head(x: Tensor, heads: int) -> Tensor:
+    """b (h d) y x -> b h y x d, a view"""
+    by_head: Tensor = x.unflatten(1, (heads, -1)).movedim(2, -1)
+    return by_head
+
+
 def _asked(  # noqa: PLR0913  all that a problem is made of
     q: Shape, k: Shape, v: Shape, tables: tuple[Shape, ...], dtype: torch.dtype, block: int, halo: int,
     stride: int, border: str, offset: str, scale: float | None, position_scale: float,

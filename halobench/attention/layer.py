@@ -5,7 +5,7 @@ import dataclasses
 import torch
 from torch import Tensor, nn
 
-from halobench.attention.functional import halo_attention
+from halobench.attention.functional import attend_maps
 from halobench.attention.implementation import Position, load
 from halobench.attention.problem import Problem
 
@@ -107,30 +107,10 @@ class HaloAttention(nn.Module):
         return dataclasses.replace(self.asked, height=height, width=width, batch=batch, dtype=dtype)
 
     def forward(self, x: Tensor) -> Tensor:
-        asked = self.asked
-        q = self._by_head(self.q(x))
-        k, v = self._by_head(self.kv(x)).split([asked.dim_qk, asked.dim_v], dim=-1)
-        out = halo_attention(
-            q,
-            k,
-            v,
-            asked.block,
-            asked.halo,
-            stride=asked.stride,
-            border=asked.border,
-            position=self._position(q.dtype),
-            scale=asked.scale,
-            position_scale=asked.position_scale,
-            offset=asked.offset,
-            implementation=self.implementation,
-        )
-        maps: Tensor = self.pool(out.movedim(-1, 2).flatten(1, 2))
+        q = self.q(x)
+        out = attend_maps(q, self.kv(x), self.asked, self._position(q.dtype), self.implementation)
+        maps: Tensor = self.pool(out)
         return maps
-
-    def _by_head(self, x: Tensor) -> Tensor:
-        """b (h d) y x -> b h y x d, a view"""
-        by_head: Tensor = x.unflatten(1, (self.asked.heads, -1)).movedim(2, -1)
-        return by_head
 
     def _position(self, dtype: torch.dtype) -> Position:
         """The tables in the dtype of the queries: under autocast it is not that of the parameters."""

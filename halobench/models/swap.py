@@ -8,7 +8,7 @@ import torch
 from timm.layers.halo_attn import HaloAttn
 from torch import Tensor, nn
 
-from halobench.attention.functional import halo_attention
+from halobench.attention.functional import attend_maps
 from halobench.attention.implementation import load
 from halobench.attention.problem import Problem
 from halobench.case import ORIGINAL
@@ -24,24 +24,10 @@ class UsedHaloAttn(HaloAttn):
     implementation: str
 
     def forward(self, x: Tensor) -> Tensor:
-        q = _by_head(self.q(x), self.num_heads)
-        k, v = _by_head(self.kv(x), self.num_heads).split([self.dim_head_qk, self.dim_head_v], dim=-1)
-        asked = problem(self, x)
-        out = halo_attention(
-            q,
-            k,
-            v,
-            asked.block,
-            asked.halo,
-            stride=asked.stride,
-            border=asked.border,
-            position=(self.pos_embed.height_rel.to(q.dtype), self.pos_embed.width_rel.to(q.dtype)),
-            scale=asked.scale,
-            position_scale=asked.position_scale,
-            offset=asked.offset,
-            implementation=self.implementation,
-        )
-        maps: Tensor = self.pool(out.movedim(-1, 2).flatten(1, 2))
+        q = self.q(x)
+        position = self.pos_embed.height_rel.to(q.dtype), self.pos_embed.width_rel.to(q.dtype)
+        out = attend_maps(q, self.kv(x), problem(self, x), position, self.implementation)
+        maps: Tensor = self.pool(out)
         return maps
 
 
@@ -138,9 +124,3 @@ def problem(layer: HaloAttn, x: Tensor) -> Problem:
         scale=layer.scale,
         position_scale=layer.scale if layer.scale_pos_embed else 1.0,
     )
-
-
-def _by_head(x: Tensor, heads: int) -> Tensor:
-    """b (h d) y x -> b h y x d, a view"""
-    by_head: Tensor = x.unflatten(1, (heads, -1)).movedim(2, -1)
-    return by_head
