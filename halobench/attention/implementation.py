@@ -1,4 +1,4 @@
-"""The contract of an attention implementation, the registry of them, and the public call."""
+"""The contract of an attention implementation, and the registry of them."""
 
 import re
 import sys

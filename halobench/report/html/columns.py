@@ -51,8 +51,9 @@ def data(frame: pd.DataFrame, command: Command | None = None) -> dict[str, Any]:
     rows = _derived(frame, command)
     names = [name for name in rows.columns if name != RAW and _says_anything(rows[name])]
     asked = {"implementation", "resolution", *problem_columns(rows)}
+    metric_units = {name: entry.unit for name, entry in METRICS.items()}
     return {
-        "columns": [asdict(_column(rows, name, name in asked)) for name in names],
+        "columns": [asdict(_column(rows, name, name in asked, metric_units.get(name))) for name in names],
         "rows": [[_plain(row[name]) for name in names] for row in rows.to_dict("records")],
         "units": {kind: list(units.items()) for kind, units in UNITS.items()},
         "colours": {
@@ -85,28 +86,27 @@ def _says_anything(values: pd.Series) -> bool:
     return bool((values.notna() & (values != "")).any())
 
 
-def _column(rows: pd.DataFrame, name: str, asked: bool) -> Column:
+def _column(rows: pd.DataFrame, name: str, asked: bool, unit: str | None) -> Column:
     """Shown at first is what was measured, and what of the question differs among cases of a workload."""
     alike = [rows] if name == "workload" else [cases for _, cases in rows.groupby("workload")]
     differs = asked and name not in SIDES and any(cases[name].nunique() > 1 for cases in alike)
-    return Column(name, _head(name), _kind(rows[name]), asked, differs or name in SHOWN)
+    return Column(name, _head(name, unit), _kind(rows[name], unit), asked, differs or name in SHOWN)
 
 
-def _head(name: str) -> str:
-    unit = METRICS[name].unit if name in METRICS else "x"
+def _head(name: str, unit: str | None) -> str:
     words = HEADS.get(name, name.removesuffix("_s").replace("_", " "))
-    return words if unit == "x" else f"{words} [{unit}]"
+    return words if unit in (None, "x") else f"{words} [{unit}]"
 
 
-def _kind(values: pd.Series) -> str:
-    """A function of the script that reads them."""
+def _kind(values: pd.Series, unit: str | None) -> str:
+    """A function of the script that reads them; `unit` is that of a metric, None for any other column."""
     name = str(values.name)
     if name in KINDS:
         return KINDS[name]
     if not pd.api.types.is_numeric_dtype(values):
         return "word"
-    if name in METRICS:
-        return "ratio" if METRICS[name].unit == "x" else "number"
+    if unit is not None:
+        return "ratio" if unit == "x" else "number"
     return "seconds" if name.endswith("_s") else "bytes" if name.endswith("_bytes") else "number"
 
 
