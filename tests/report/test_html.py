@@ -158,6 +158,11 @@ def test_shown_at_first_is_what_differs_among_the_cases_of_a_workload():
     assert {"workload", "halo", "time_s"} <= shown
 
 
+def test_a_metric_is_read_by_its_unit():
+    kinds = {entry["name"]: entry["kind"] for entry in data(frame(*RECORDS))["columns"]}
+    assert (kinds["waste"], kinds["throughput"]) == ("ratio", "number")
+
+
 @pytest.mark.parametrize("record", ASKED.values(), ids=ASKED)
 def test_the_command_of_a_case_plans_this_case_alone(record, monkeypatch):
     (row,) = frame_of(record).to_dict("records")
