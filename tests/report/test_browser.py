@@ -14,6 +14,8 @@ from cases import attention_record, frame_of, model_record
 from halobench import units
 from halobench.report.html.page import page
 from halobench.results.derived import with_metrics
+from halobench.sweep.command_line import command
+from halobench.sweep.spec import RunSettings
 
 CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
 pytestmark = [
@@ -105,21 +107,32 @@ def opened(path, address=""):
 @pytest.fixture(scope="module")
 def source():
     return page(
-        with_metrics(frame_of(*RECORDS)), {"not_measured": HOSTILE}, {"run": {"cpu": HOSTILE}}, HOSTILE
+        with_metrics(frame_of(*RECORDS)),
+        {"not_measured": HOSTILE},
+        {"run": {"cpu": HOSTILE}},
+        HOSTILE,
+        command=lambda row: command(row, RunSettings()),
     )
+
+
+def used(source, script, folder):
+    """The document after a script has used the page, and what was said; the script is let in by its digest."""
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    path = folder / "report.html"
+    path.write_text(
+        source.replace("script-src", f"script-src 'sha256-{digest}'").replace(
+            "</body>", f"<script>{script}</script></body>"
+        ),
+        encoding="utf-8",
+    )
+    return opened(path)
 
 
 @pytest.fixture(scope="module")
 def seen(source, tmp_path_factory):
-    """What a script that uses the page found; it is let in by its own digest."""
+    """What a script that uses the page found."""
     script = f"const GIVEN = {json.dumps(NUMBERS)};{HARNESS}"
-    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
-    used = source.replace("script-src", f"script-src 'sha256-{digest}'").replace(
-        "</body>", f"<script>{script}</script></body>"
-    )
-    path = tmp_path_factory.mktemp("used") / "report.html"
-    path.write_text(used, encoding="utf-8")
-    document, complaints = opened(path)
+    document, complaints = used(source, script, tmp_path_factory.mktemp("used"))
     assert complaints == []
     return json.loads(html.unescape(re.search(r'<pre id="seen">(.*?)</pre>', document, re.DOTALL)[1]))
 
@@ -202,3 +215,12 @@ def test_the_page_writes_numbers_as_python_does(seen, kind):
 
 def test_nothing_goes_wrong_unseen(seen):
     assert seen["failed"] == []
+
+
+def test_a_page_without_commands_describes_its_cases(tmp_path):
+    source = page(with_metrics(frame_of(*RECORDS)), {}, {"run": {}}, "a run")
+    document, complaints = used(source, 'document.querySelector("#table tbody tr").click();', tmp_path)
+    assert complaints == []
+    chosen = re.search(r'id="chosen".*?</dl>', document, re.DOTALL)[0]
+    assert RECORDS[0].case.id in chosen
+    assert "again with" not in chosen

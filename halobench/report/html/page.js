@@ -77,7 +77,8 @@ function described(row) {
   }
   if (!empty(row.reason)) entries.push([row.status, row.reason]);
   if (!empty(row.traceback)) entries.push(["traceback", element("pre", {}, row.traceback)]);
-  return [...entries, ["again with", element("code", {}, ...optionByOption(row.command))]];
+  const again = row.command ? [["again with", element("code", {}, ...optionByOption(row.command))]] : [];
+  return [...entries, ...again];
 }
 
 function timeOf(row) {
