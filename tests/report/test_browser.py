@@ -116,7 +116,7 @@ def source():
 
 
 def used(source, script, folder):
-    """The document after a script has used the page, and what was said; the script is let in by its digest."""
+    """The document after a script has used the page, and what was said; its digest lets it in."""
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     path = folder / "report.html"
     path.write_text(
