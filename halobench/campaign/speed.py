@@ -20,8 +20,10 @@ from halobench.attention import check, oracle
 from halobench.attention.implementation import IMPLEMENTATIONS
 from halobench.attention.oracle import Inputs
 from halobench.attention.problem import Problem
-from halobench.device import clock, nvml, ptxas
-from halobench.device.clock import Call, Clock, CudaClock
+from halobench.device import ptxas
+from halobench.device.clock import Call, Clock, QueueClock
+from halobench.device.cuda import Cuda, CudaQueue, cold_clock
+from halobench.device.device import device as device_of
 from halobench.measure.workload import short_of_memory
 
 OURS = "triton_fused"
@@ -56,7 +58,7 @@ def measure(title: str, problem: Problem, names: tuple[str, ...], device: str, l
         | {"samples": samples.get((name, direction), []) if not reasons[name, direction] else []}
         for name, direction in reasons
     ]
-    return {"problem": title, "id": str(problem), "state": nvml.device_state(device), "rows": rows}
+    return {"problem": title, "id": str(problem), "state": device_of(device).state(), "rows": rows}
 
 
 def _fault(name: str, problem: Problem, given: Inputs, known: check.Truth) -> str:
@@ -84,7 +86,7 @@ def _in_turn(calls: dict[Key, Call], device: str) -> dict[Key, list[Found]]:
     chance = random.Random(0)
     sources = {key: _sources(device) for key in calls}
     for call in calls.values():
-        clock.warm_up(call, device)
+        device_of(device).warm_up(call)
     samples: dict[Key, list[Found]] = {key: [] for key in calls}
     for turn in range(ROUNDS):
         for key in chance.sample(list(calls), len(calls)):
@@ -95,7 +97,7 @@ def _in_turn(calls: dict[Key, Call], device: str) -> dict[Key, list[Found]]:
 
 
 def _sources(device: str) -> dict[str, Clock]:
-    cold, hot = clock.clocks(device)
+    cold, hot = device_of(device).clocks()
     return {"cold": cold} if hot is None else {"cold": cold, "hot": hot}
 
 
@@ -124,12 +126,12 @@ def clocks(problem: Problem, layout: str) -> Found:
     call = _call((OURS, "forward"), problem, given)
     call()
     ways: dict[str, Clock] = {
-        "hot": CudaClock(cold=False),
-        "flush writes": CudaClock(cold=True, flush=_writing),
-        "flush writes, then reads": CudaClock(cold=True),
-        "flush writes twice as much": CudaClock(cold=True, flush=lambda size: _writing(2 * size)),
+        "hot": QueueClock(CudaQueue(), cold=False),
+        "flush writes": cold_clock(_writing),
+        "flush writes, then reads": cold_clock(),
+        "flush writes twice as much": cold_clock(lambda size: _writing(2 * size)),
     }
-    clock.warm_up(call, "cuda")
+    Cuda().warm_up(call)
     taken: dict[str, list[float]] = {name: [] for name in ways}
     for _ in range(ROUNDS):
         for name, source in ways.items():

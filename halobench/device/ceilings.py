@@ -12,7 +12,8 @@ from statistics import median
 
 import torch
 
-from halobench.device.clock import Call, CudaClock, WallClock
+from halobench.device.clock import Call, Clock, QueueClock, WallClock
+from halobench.device.cuda import CudaQueue
 
 Ceilings = dict[str, tuple[float, str]]
 
@@ -110,8 +111,8 @@ def seconds(call: Call, device: str) -> float:
     return median(sample.device_s for sample in _clock(device).series(call, SAMPLES))
 
 
-def _clock(device: str) -> CudaClock | WallClock:
-    return CudaClock(cold=False) if device == "cuda" else WallClock()
+def _clock(device: str) -> Clock:
+    return QueueClock(CudaQueue(), cold=False) if device == "cuda" else WallClock()
 
 
 def _product(name: str, device: str, sizes: tuple[int, int, int, int]) -> tuple[float, str]:

@@ -3,7 +3,6 @@
 from typing import Any
 
 import pynvml
-import torch
 
 # Why a clock is lower than it could be; bits of NVML's `nvmlClocksEventReasons`.
 THROTTLED = {
@@ -15,12 +14,10 @@ THROTTLED = {
 }
 
 
-def device_state(device: str) -> str:
-    """Clock, power and temperature as text, and why the clock is low if it is; empty on a CPU."""
-    if device != "cuda":
-        return ""
+def state(uuid: object) -> str:
+    """Return clock, power and temperature of a device as text, and why the clock is low if it is."""
     try:
-        return _state(handle(pynvml, torch.cuda.get_device_properties("cuda").uuid))
+        return _state(handle(pynvml, uuid))
     except pynvml.NVMLError as error:
         return f"not told: {error}"
 

@@ -32,7 +32,7 @@ class Usage:
 
 
 def own() -> Usage:
-    """What this process used since it started; the difference of two is what it used in between."""
+    """Return what this process has used since it started; two of them tell what it used in between."""
     spent = resource.getrusage(resource.RUSAGE_SELF)
     return Usage(
         user_s=spent.ru_utime,
@@ -43,20 +43,14 @@ def own() -> Usage:
     )
 
 
-class Others:
-    """What other processes use of the CPU from now on, and what a hypervisor gives to other machines."""
+def others() -> Usage:
+    """The time, and the CPU time that other processes and, by a hypervisor's hand, other machines have had.
 
-    def __init__(self) -> None:
-        self._start = self._now()
-
-    def usage(self) -> Usage:
-        """Return what was used so far; the system counts in steps of 10 ms, so a short time tells little."""
-        wall_s, others_s = (now - start for now, start in zip(self._now(), self._start, strict=True))
-        return Usage(wall_s=wall_s, others_s=max(0.0, others_s))
-
-    def _now(self) -> tuple[float, float]:
-        ours = own()
-        return monotonic(), _busy_s() - ours.user_s - ours.system_s
+    The difference of two tells what they had in between. The system counts in steps of 10 ms, so a short time
+    tells little, and may come to less than nothing.
+    """
+    ours = own()
+    return Usage(wall_s=monotonic(), others_s=_busy_s() - ours.user_s - ours.system_s)
 
 
 def _busy_s() -> float:

@@ -13,6 +13,7 @@ from halobench.attention.oracle import Inputs
 from halobench.attention.problem import Problem
 from halobench.case import AttentionCase
 from halobench.device.clock import Call
+from halobench.device.device import Device
 from halobench.measure.workload import Judged, PreparedCase, Settings, first_call, shared, short_of_memory
 from halobench.plugins import told
 from halobench.results.record import Work
@@ -31,7 +32,7 @@ def work(case: AttentionCase) -> Work:
     return Work(problem.flop(direction), problem.flop(direction, slots), problem.min_bytes(direction))
 
 
-def prepare(case: AttentionCase, settings: Settings) -> PreparedCase:
+def prepare(case: AttentionCase, settings: Settings, device: Device) -> PreparedCase:
     entry, problem = IMPLEMENTATIONS[case.implementation], case.problem
     ring = _ring(case, settings)
     live = ring[0][0].clone()
@@ -42,7 +43,7 @@ def prepare(case: AttentionCase, settings: Settings) -> PreparedCase:
 
     def first() -> tuple[float, Judged]:
         results: dict[str, Tensor] = {}
-        seconds = first_call(lambda: results.update(call()), case.device)
+        seconds = first_call(lambda: results.update(call()), device)
         judged = judge(0, results)
         return seconds, judged if judged.wrong else _worse(judged, _gradients(entry, case, settings))
 

@@ -10,16 +10,14 @@ import torch
 
 from halobench.attention import autotune
 from halobench.case import AttentionCase, Case
-from halobench.device import clock, nvml
-from halobench.device.clock import Clock
-from halobench.device.memory import memory as memory_of
+from halobench.device.device import Device
+from halobench.device.device import device as device_of
 from halobench.measure import plausibility
 from halobench.measure.sampling import Kept, sample, take, warm_up
 from halobench.measure.workload import Settings, Workload, short_of_memory
 from halobench.plugins import told
 from halobench.results.record import Record, Status, Work
 
-Clocks = tuple[Clock, Clock | None]  # cold, and back to back where that differs
 ADAPT_SAMPLES = 7
 
 
@@ -39,8 +37,11 @@ def work_of(case: Case) -> Work:
     return workload(case).work(case) if isinstance(case, AttentionCase) else Work()
 
 
-def measure(case: Case, settings: Settings, clocks: Clocks | None = None) -> Record:
-    """One record, whatever happens, in this process; time is only taken of what is right."""
+def measure(case: Case, settings: Settings, device: Device | None = None) -> Record:
+    """Return a record, whatever happens in this process; time is only taken of what is right.
+
+    The device is that of the case, unless one is given that stands for it.
+    """
     record = partial(Record, case=case)
     work = Work()
     try:
@@ -49,35 +50,36 @@ def measure(case: Case, settings: Settings, clocks: Clocks | None = None) -> Rec
             return record(status="unsupported", reason=reason)
         work = workload(case).work(case)
         with autotune.defaults() if settings.autotune == "off" else nullcontext():
-            return _measure(case, settings, clocks or clock.clocks(case.device), work)
+            return _measure(case, settings, device or device_of(case.device), work)
     except Exception as error:  # one broken case must not end the sweep
         status: Status = "oom" if short_of_memory(error) else "failed"
         return record(status=status, reason=told(error), traceback=traceback.format_exc(), work=work)
 
 
-def _measure(case: Case, settings: Settings, clocks: Clocks, work: Work) -> Record:
+def _measure(case: Case, settings: Settings, device: Device, work: Work) -> Record:
     record = partial(Record, case=case, work=work)
-    ready = workload(case).prepare(case, settings)
+    ready = workload(case).prepare(case, settings, device)
+    cold_clock, hot_clock = device.clocks()
     with autotune.autotune(trials=settings.autotune == "try") as tuned:
         first_s, judged = ready.first()
     if judged.wrong:
         return record(status="wrong", reason=judged.wrong, error=judged.error)
-    clock.warm_up(ready.call, case.device)
-    warm = warm_up(ready.call, clocks[0], settings.stop.seconds)
-    before = nvml.device_state(case.device)
-    cold = take(ready, clocks[0], settings.stop, random.Random(settings.seed))
+    device.warm_up(ready.call)
+    warm = warm_up(ready.call, cold_clock, settings.stop.seconds)
+    before = device.state()
+    cold = take(ready, device, cold_clock, settings.stop, random.Random(settings.seed))
     if cold.judged.wrong:
         reason = f"{cold.judged.wrong}, in one of the calls after the first"
         return record(status="wrong", reason=reason, error=cold.judged.error)
-    hot = [] if clocks[1] is None else sample(ready.call, clocks[1], settings.stop)
-    after = nvml.device_state(case.device)
-    adapt = [] if ready.adapt is None else clocks[0].series(ready.adapt, ADAPT_SAMPLES)
+    hot = [] if hot_clock is None else sample(ready.call, device, hot_clock, settings.stop)
+    after = device.state()
+    adapt = [] if ready.adapt is None else cold_clock.series(ready.adapt, ADAPT_SAMPLES)
     kept = Kept(ready.call)
-    memory = memory_of(kept, case.device)
+    memory = device.memory(kept)
     samples = tuple(sample.device_s for sample in cold.samples)
     samples_host = tuple(sample.host_s for sample in cold.samples)
-    rate = plausibility.matrix_rate(clock.clocks(case.device)[0], case.dtype, case.device)
-    doubt = plausibility.doubt(samples, memory.peak_bytes, plausibility.nbytes(kept.result), work, rate)
+    result_bytes, rate = plausibility.nbytes(kept.result), device.matrix_rate(case.dtype)
+    doubt = plausibility.doubt(samples, memory.peak_bytes, result_bytes, work, rate)
     return record(
         status="implausible" if doubt else "ok",
         reason=doubt,

@@ -12,6 +12,7 @@ from halobench.attention import check
 from halobench.attention.implementation import IMPLEMENTATIONS
 from halobench.case import ORIGINAL, ModelCase
 from halobench.device import toolchain
+from halobench.device.device import Device
 from halobench.measure.workload import Judged, PreparedCase, Settings, first_call, shared
 from halobench.models import flop_count, zoo
 from halobench.results.record import Work
@@ -47,8 +48,8 @@ def work(case: ModelCase) -> Work:
         return Work()
 
 
-def prepare(case: ModelCase, settings: Settings) -> PreparedCase:
-    it = _Network(case, settings)
+def prepare(case: ModelCase, settings: Settings, device: Device) -> PreparedCase:
+    it = _Network(case, settings, device)
     call: Callable[[], object] = it.step if case.direction == "training" else it.infer
     return PreparedCase(call=call, first=it.first, write=it.write, judge=it.judge, sets=SETS)
 
@@ -56,8 +57,8 @@ def prepare(case: ModelCase, settings: Settings) -> PreparedCase:
 class _Network:
     """A network with its images, and what it must make of them."""
 
-    def __init__(self, case: ModelCase, settings: Settings) -> None:
-        self.case, self.settings = case, settings
+    def __init__(self, case: ModelCase, settings: Settings, device: Device) -> None:
+        self.case, self.settings, self.device = case, settings, device
         self.model = network(case, settings.seed, case.implementation, getattr(torch, case.dtype))
         if case.mode == "compiled":
             self.model.compile()
@@ -74,11 +75,11 @@ class _Network:
         """Check in eval mode; for training, time the first step after that."""
         self.model.eval()
         logits: list[Tensor] = []
-        seconds = first_call(lambda: logits.append(self.infer()), self.case.device)
+        seconds = first_call(lambda: logits.append(self.infer()), self.device)
         judged = self._judged(0, logits[0])
         if self.case.direction == "training" and not judged.wrong:
             self.model.train()
-            seconds = first_call(self.step, self.case.device)
+            seconds = first_call(self.step, self.device)
         return seconds, judged
 
     def judge(self, turn: int, result: Any) -> Judged:

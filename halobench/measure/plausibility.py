@@ -1,22 +1,20 @@
 """Can a measurement be true? What no machine does shows a fault of the code, of the clock, or a cheat."""
 
 from collections.abc import Sequence
-from functools import partial
 
-import torch
 from torch import Tensor
 
 from halobench import units
-from halobench.device.clock import Clock
 from halobench.results.record import Work
 
 MARGIN = 3.0  # convolutions may take 2.25 times fewer products than are counted (Winograd), and rates vary
-SIDE = {"cpu": 384, "cuda": 4096}  # of the matrices whose product gives the rate
-PRODUCTS = 8
 
 
 def doubt(times: Sequence[float], peak_bytes: int, result_bytes: int, work: Work, rate: float) -> str:
-    """Why a call cannot have taken these seconds and bytes, or nothing; the rate is `matrix_rate`."""
+    """Why a call cannot have taken these seconds and bytes, or nothing.
+
+    `rate` is that of products of matrices on the device, in FLOP a second.
+    """
     least = min(times)
     if least <= 0:
         return f"a call took {least:.3g} s"
@@ -29,17 +27,6 @@ def doubt(times: Sequence[float], peak_bytes: int, result_bytes: int, work: Work
         done, most = (f"{units.flop(each)}/s" for each in ((work.flop or 0) / least, rate))
         return f"a call did {done}, and products of matrices reach {most} here"
     return ""
-
-
-def matrix_rate(clock: Clock, dtype: str, device: str) -> float:
-    """The fastest of a few products of square matrices in FLOP a second, of the dtype or of float32."""
-    side, times = SIDE[device], []
-    for kind in dict.fromkeys((dtype, "float32")):
-        a, b = (torch.ones(side, side, dtype=getattr(torch, kind), device=device) for _ in range(2))
-        product = partial(torch.mm, a, b)
-        product()
-        times += [sample.device_s for sample in clock.series(product, PRODUCTS)]
-    return 2 * side**3 / min(times)
 
 
 def nbytes(result: object) -> int:

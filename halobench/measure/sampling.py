@@ -2,14 +2,14 @@
 
 import random
 from collections.abc import Sequence
-from dataclasses import dataclass
-from time import monotonic
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
 
 from halobench.device.clock import Call, Clock, Sample
-from halobench.device.usage import Others, Usage, own
+from halobench.device.device import Device
+from halobench.device.usage import Usage
 from halobench.measure.stopping import StoppingCriterion
 from halobench.measure.workload import Judged, PreparedCase
 
@@ -40,33 +40,37 @@ def _settled(samples: Sequence[Sample]) -> bool:
     return len(times) > SETTLED and min(times[-SETTLED:]) >= FASTER * min(times[:-SETTLED])
 
 
-def take(ready: PreparedCase, source: Clock, stop: StoppingCriterion, chance: random.Random) -> Taken:
+def take(
+    ready: PreparedCase, device: Device, source: Clock, stop: StoppingCriterion, chance: random.Random
+) -> Taken:
     """Slices of calls until there are enough samples; the last call and one drawn at random are judged.
 
     The inputs are rewritten before each slice. How long a slice is, and so which call may be judged, is left
     to chance. The one that is drawn is on other inputs than the first call of the case, judged before.
     """
     samples: list[Sample] = []
-    usage, others = Usage(), Others()
-    end = monotonic() + stop.patience * stop.seconds  # on a GPU there is more to a sample than its time
+    usage, before = Usage(), device.others()
+    end = device.now() + stop.patience * stop.seconds  # on a GPU there is more to a sample than its time
     turn, drawn, count, judged = 0, 0, 1, Judged()
     while not judged.wrong:
         turn += 1
         ready.write(turn % ready.sets)
-        taken, spent, result = _slice(ready.call, source, count, chance)
+        taken, spent, result = _slice(ready.call, device, source, count, chance)
         samples, usage = samples + taken, usage + spent
-        last = stop.reached([sample.device_s for sample in samples]) or monotonic() >= end
+        last = stop.reached([sample.device_s for sample in samples]) or device.now() >= end
         drawn += turn % ready.sets != 0
         if last or (turn % ready.sets != 0 and chance.random() < 1 / drawn):
             judged = ready.judge(turn % ready.sets, result)
         if last:
             break
         count = _next(taken)
-    return Taken(samples, usage + others.usage(), judged)
+    meanwhile = device.others() - before
+    usage += replace(meanwhile, others_s=max(0.0, meanwhile.others_s))
+    return Taken(samples, usage, judged)
 
 
 def _slice(
-    call: Call, source: Clock, count: int, chance: random.Random
+    call: Call, device: Device, source: Clock, count: int, chance: random.Random
 ) -> tuple[list[Sample], Usage, object]:
     """Up to so many samples after a call that finds the new inputs, and a copy of the last result.
 
@@ -75,9 +79,9 @@ def _slice(
     kept = Kept(call)
     if count > 1:
         kept()
-    before = own()
+    before = device.usage()
     samples = source.series(kept, chance.randint((count + 1) // 2, count))
-    used = own() - before
+    used = device.usage() - before
     return samples, used + Usage(calls=len(samples)), copied(kept.result)
 
 
@@ -107,10 +111,10 @@ def _next(taken: Sequence[Sample]) -> int:
     return max(1, min(2 * len(taken), int(SLICE_S / mean_s) if mean_s > 0 else 1))
 
 
-def sample(call: Call, source: Clock, stop: StoppingCriterion) -> list[Sample]:
+def sample(call: Call, device: Device, source: Clock, stop: StoppingCriterion) -> list[Sample]:
     """Calls of anything until there are enough; a first series is never left without one."""
     samples: list[Sample] = []
-    end = monotonic() + stop.patience * stop.seconds
-    while not stop.reached([sample.device_s for sample in samples]) and (not samples or monotonic() < end):
+    end = device.now() + stop.patience * stop.seconds
+    while not stop.reached([sample.device_s for sample in samples]) and (not samples or device.now() < end):
         samples += source.series(call, max(1, len(samples) // 2))
     return samples

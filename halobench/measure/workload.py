@@ -1,7 +1,7 @@
-"""What it takes to measure a case; `prepare_attention.py` and `prepare_model.py` are the two ways to do it.
+"""What it takes to measure a case; `attention_workload.py` and `model_workload.py` are the two ways to do it.
 
-They are imported by name when a case of theirs comes: models need timm, which takes seconds to
-import and which attention alone must not wait for.
+They are imported when a case of theirs comes: models need timm, which takes seconds to import and which
+attention alone must not wait for.
 """
 
 import hashlib
@@ -13,8 +13,8 @@ from typing import Any, Protocol, TypeVar, cast
 import torch
 
 from halobench.attention import autotune as tuner
-from halobench.device import clock
 from halobench.device.clock import Call
+from halobench.device.device import Device
 from halobench.files import replaced
 from halobench.measure.stopping import StoppingCriterion
 from halobench.results.record import Work
@@ -71,7 +71,7 @@ class Workload(Protocol):
     def work(self, case: Any) -> Work:
         """What the case asks for and what is computed."""
 
-    def prepare(self, case: Any, settings: Settings) -> PreparedCase: ...
+    def prepare(self, case: Any, settings: Settings, device: Device) -> PreparedCase: ...
 
     def foresee(self, case: Any, settings: Settings) -> None:
         """Compute what cases of this problem share, so that none of them does."""
@@ -92,10 +92,10 @@ def shared(settings: Settings, name: str, make: Callable[[], T]) -> T:
     return cast(T, torch.load(path, weights_only=False))  # our own file, of this very run
 
 
-def first_call(call: Call, device: str) -> float:
-    """Seconds that a call takes, less those of trials of configurations in it."""
+def first_call(call: Call, device: Device) -> float:
+    """Return the seconds that a call takes, less those of trials of configurations in it."""
     before = tuner.spent()
-    return clock.timed(call, device) - (tuner.spent() - before)
+    return device.timed(call) - (tuner.spent() - before)
 
 
 def short_of_memory(error: Exception) -> bool:

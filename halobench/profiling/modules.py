@@ -16,8 +16,9 @@ import torch
 from torch import Tensor, nn
 
 from halobench.case import ModelCase
-from halobench.device import clock, memory
 from halobench.device.clock import Call, Clock
+from halobench.device.device import Device
+from halobench.device.device import device as device_of
 from halobench.errors import UsageError
 from halobench.measure import model_workload
 from halobench.measure.sampling import sample
@@ -61,6 +62,7 @@ class _Pass:
 
     parts: dict[Key, Part]
     keys: dict[nn.Module, list[Key]]  # a module can be a stage and a layer
+    device: Device
     clock: Clock
     case: ModelCase
     settings: Settings
@@ -83,10 +85,10 @@ class _Pass:
 
     def _times(self, call: Call) -> tuple[float, ...]:
         call()
-        return tuple(one.device_s for one in sample(call, self.clock, self.settings.stop))
+        return tuple(one.device_s for one in sample(call, self.device, self.clock, self.settings.stop))
 
     def _memory(self, call: Call) -> int:
-        return memory.memory(call, self.case.device).peak_bytes
+        return self.device.memory(call).peak_bytes
 
 
 def measured(case: ModelCase, settings: Settings) -> list[Part]:
@@ -111,7 +113,8 @@ def measured(case: ModelCase, settings: Settings) -> list[Part]:
         params = sum(parameter.numel() for parameter in module.parameters())
         found[name, kind] = Part(name, kind, params, flop.get(name, 0) * passes)
         keys.setdefault(module, []).append((name, kind))
-    going = _Pass(found, keys, clock.clocks(case.device)[0], case, settings)
+    device = device_of(case.device)
+    going = _Pass(found, keys, device, device.clocks()[0], case, settings)
     hooks = [module.register_forward_pre_hook(going.before, with_kwargs=True) for module in keys]
     with torch.inference_mode(case.direction == "inference"):
         network(images)

@@ -7,6 +7,7 @@ import torch
 from torch.profiler import ProfilerActivity, profile
 
 from halobench.case import Case
+from halobench.device.device import device
 from halobench.measure.measurement import workload
 from halobench.measure.workload import Settings
 
@@ -23,7 +24,7 @@ class Operator:
 def profiled(case: Case, settings: Settings, trace: Path | None) -> list[Operator]:
     """The longest first, each a little longer than without a profiler; the trace is a file for Perfetto."""
     torch.set_num_threads(case.threads)
-    ready = workload(case).prepare(case, settings)
+    ready = workload(case).prepare(case, settings, device(case.device))
     ready.first()
     on_gpu = case.device == "cuda"
     with profile(activities=[ProfilerActivity.CPU, *([ProfilerActivity.CUDA] if on_gpu else [])]) as found:

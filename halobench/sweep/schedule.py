@@ -2,21 +2,21 @@
 
 import dataclasses
 import random
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from itertools import groupby
 
 from halobench.case import Case
 from halobench.measure.measurement import work_of
 from halobench.results.record import Record
+from halobench.sweep.executors.executor import Executor
 
-Measure = Callable[[Case], Record]
 TOO_LARGE = ("oom", "timeout")
 SIZES = ("batch", "heads", "height", "width", "dim_qk", "dim_v", "image_size")
 
 
 def run(
     plan: Iterable[Case],
-    measure: Measure,
+    executor: Executor,
     *,
     replicates: int = 1,
     seed: int = 0,
@@ -32,10 +32,11 @@ def run(
     for replicate, case in _order(plan, replicates, random.Random(seed)):
         if (case, replicate) in done:
             continue
-        record = _pruned(case, too_large) or measure(case)
-        if record.status in TOO_LARGE:
-            too_large.append(record)
-        yield dataclasses.replace(record, replicate=replicate)
+        pruned = _pruned(case, too_large)
+        for record in executor.measure([case]) if pruned is None else [pruned]:
+            if record.status in TOO_LARGE:
+                too_large.append(record)
+            yield dataclasses.replace(record, replicate=replicate)
 
 
 def _pruned(case: Case, too_large: list[Record]) -> Record | None:

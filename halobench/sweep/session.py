@@ -1,7 +1,7 @@
 """A session carries a plan out: it makes the run's folder, measures, and stores each record."""
 
 import tempfile
-from functools import partial
+from collections.abc import Callable
 from pathlib import Path
 
 from rich.console import Console
@@ -15,7 +15,8 @@ from halobench.results.environment import differences, environment
 from halobench.results.folder import read_environment, write_environment
 from halobench.results.store import Store
 from halobench.sweep import spec
-from halobench.sweep.executors import process
+from halobench.sweep.executors.executor import Executor
+from halobench.sweep.executors.process import Processes
 from halobench.sweep.schedule import run
 from halobench.sweep.spec import RunSettings, Spec
 
@@ -40,11 +41,15 @@ def resume(folder: Path, command: list[str]) -> tuple[Store, RunSettings]:
     return run_store, settings
 
 
-def measure(run_store: Store, settings: RunSettings, console: Console) -> None:
-    """Measure what has no record yet, each case in a process of its own."""
+def measure(
+    run_store: Store,
+    settings: RunSettings,
+    console: Console,
+    make: Callable[[Settings, RunSettings], Executor] = Processes.of,
+) -> None:
+    """Measure what has no record yet with the executor that `make` gives, and store each record."""
     before = run_store.records()
     plan = run_store.plan()
-    process.start(plan, settings.wait_policy)
     with tempfile.TemporaryDirectory(prefix="halobench-") as scratch:
         truths = Path(scratch, "truths")
         truths.mkdir()
@@ -55,8 +60,9 @@ def measure(run_store: Store, settings: RunSettings, console: Console) -> None:
             truths=truths,
             compiled=Path(scratch, "compiled"),
         )
-        one = partial(process.measure, settings=each, timeout=settings.timeout)
-        records = run(plan, one, replicates=settings.replicates, seed=settings.seed, before=before)
+        executor = make(each, settings)
+        executor.start(plan)
+        records = run(plan, executor, replicates=settings.replicates, seed=settings.seed, before=before)
         for record in watched(records, len(plan) * settings.replicates - len(before), console):
             run_store.add(record)
 

@@ -10,7 +10,8 @@ import torch
 from torch import Tensor
 
 from halobench.attention.autotune import chosen
-from halobench.device.clock import CudaClock
+from halobench.device.clock import Clock
+from halobench.device.cuda import cold_clock
 
 from .configs import INTERPRETER, Config
 
@@ -127,11 +128,11 @@ class Choice:
         if INTERPRETER in self._key:
             return self.of(self._every[0])
 
-        clocks: list[CudaClock] = []
+        clocks: list[Clock] = []
 
         def time(config: Config) -> float:
             if not clocks:
-                clocks.append(CudaClock(cold=True))
+                clocks.append(cold_clock())
             (sample,) = clocks[0].series(lambda: call(self.of(config)), 1)
             return sample.device_s
 

@@ -1,84 +1,94 @@
-from types import SimpleNamespace
+"""Clocks on a machine in virtual time, where what they must tell is known exactly."""
 
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 
-from halobench.device import clock
-from halobench.device.clock import (
-    EVENTS_S,
-    SPARE_S,
-    SPIN_HZ,
-    SPIN_LIMIT_S,
-    CudaClock,
-    WallClock,
-    clocks,
-    timed,
-)
-from halobench.device.fake import FakeClock
+from halobench.device.clock import SPIN_LIMIT_S, QueueClock, WallClock
+from halobench.device.cuda import CudaQueue, cold_clock
+from halobench.device.fake import FakeClock, FakeMachine
 
-BRIEF_S = EVENTS_S + SPARE_S
+SHORT = st.floats(1e-7, 1e-2)
 
 
-@pytest.fixture
-def device(monkeypatch):
-    """A device that only notes what it is asked to do, with launches that take the given seconds."""
-
-    class Event:
-        def __init__(self, enable_timing):
-            self.record = lambda: asked.append("event")
-            self.elapsed_time = lambda end: 5.0  # milliseconds
-
-    def launching(call):
-        call()
-        return launches.pop(0)
-
-    asked, launches = [], []
-    cuda = SimpleNamespace(
-        Event=Event,
-        get_device_properties=lambda name: SimpleNamespace(L2_cache_size=8),
-        synchronize=lambda: asked.append("wait"),
-        _sleep=lambda cycles: asked.append(cycles / SPIN_HZ),
-    )
-
-    def zeros(size, **options):
-        assert size == (2, 4)  # twice the cache, in numbers of four bytes
-        buffers = {"zero_": lambda: asked.append("write")}, {"sum": lambda: asked.append("read")}
-        return [SimpleNamespace(**methods) for methods in buffers]
-
-    fake = SimpleNamespace(cuda=cuda, float32=torch.float32, zeros=zeros)
-    monkeypatch.setattr(clock, "torch", fake)
-    monkeypatch.setattr(clock, "_elapsed", launching)
-    return SimpleNamespace(asked=asked, launches=launches)
+def queue(**fields):
+    return FakeMachine(queue=True, **fields).process()
 
 
-def test_a_cold_call_follows_a_flush_and_is_hidden_behind_a_busy_device(device):
-    device.launches += [1e-3, 4e-3]
-    samples = CudaClock(cold=True).series(lambda: device.asked.append("call"), 2)
-    one = ["event", "call", "event", "wait"]
-    flush = ["write", "read"]
-    assert device.asked == [*flush, BRIEF_S, *one, *flush, 2e-3 + BRIEF_S, *one]
-    assert [(sample.device_s, sample.host_s) for sample in samples] == [(5e-3, 1e-3), (5e-3, 4e-3)]
+def worked(device, cold, works, count=None):
+    """Seconds on the device of calls that launch these pieces of work."""
+
+    def call():
+        for seconds in works:
+            device.machine.work(seconds)
+
+    samples = QueueClock(device, cold=cold).series(call, count or 8)
+    return [sample.device_s for sample in samples], [sample.host_s for sample in samples]
 
 
-def test_hot_calls_follow_each_other_behind_a_device_that_is_busy_for_all_their_launches(device):
-    device.launches += [1e-3] * 9
-    CudaClock(cold=False).series(lambda: device.asked.append("call"), 9)
-    one = ["event", "call", "event"]
-    busy = pytest.approx(4 * (2e-3 + EVENTS_S) + SPARE_S)
-    first = [BRIEF_S, *one, "wait"]  # how long a launch takes is not known before
-    assert device.asked == [*first, *[busy, *one * 4, "wait"] * 2]
+@given(st.lists(SHORT, min_size=1, max_size=5), st.floats(0, 1e-3), st.booleans())
+def test_a_sample_is_the_time_on_the_device_once_the_launches_are_known(works, launch_s, cold):
+    """However long launches take: they are hidden behind a device that is busy."""
+    on_device, on_host = worked(queue(launch_s=launch_s), cold, works)
+    assert on_device[1:] == pytest.approx([sum(works)] * 7, abs=1e-9)
+    assert on_host == pytest.approx([launch_s * len(works)] * 8, abs=1e-9)
 
 
-def test_a_call_that_waits_for_the_device_is_not_hidden_ever_longer(device):
-    device.launches += [1e-3, 3e-3, 7e-3]
-    CudaClock(cold=True).series(lambda: None, 3)
-    assert [known for known in device.asked if isinstance(known, float)][1:] == [2e-3 + BRIEF_S] * 2
+def test_the_first_launch_is_hidden_only_if_it_is_short():
+    assert worked(queue(launch_s=5e-5), True, [1e-3])[0][0] == pytest.approx(1e-3)
+    assert worked(queue(launch_s=5e-3), True, [1e-3])[0][0] > 5e-3
 
 
-def test_a_launch_of_seconds_is_hidden_no_longer_than_allowed(device):
-    device.launches += [3.0, 3.0]
-    CudaClock(cold=True).series(lambda: None, 2)
-    assert SPIN_LIMIT_S in device.asked
+def test_launches_that_are_longer_than_what_hides_them_show():
+    """The samples are then the launches' time: `host_s` says so."""
+    on_device, on_host = worked(queue(launch_s=3 * SPIN_LIMIT_S), True, [1e-3] * 2)
+    assert min(on_device) > 4 * SPIN_LIMIT_S
+    assert on_host == pytest.approx([6 * SPIN_LIMIT_S] * 8)
+
+
+def test_only_cold_calls_find_an_empty_cache():
+    device = queue(cold=3.0)
+    assert worked(device, True, [1e-3])[0] == pytest.approx([3e-3] * 8)
+    device.machine.work(1e-3)
+    assert worked(device, False, [1e-3])[0] == pytest.approx([1e-3] * 8)
+
+
+def test_hot_calls_follow_each_other_without_a_wait():
+    """One by one until the launch is known, then as many as a busy device can hide."""
+
+    class Waits:
+        def __init__(self, device):
+            self.device, self.count = device, 0
+
+        def __getattr__(self, name):
+            return getattr(self.device, name)
+
+        def synchronize(self):
+            self.count += 1
+            self.device.synchronize()
+
+    device = Waits(queue(launch_s=1e-3))
+    QueueClock(device, cold=False).series(lambda: device.machine.work(1e-4), 9)
+    assert device.count == 1 + 2  # 1 call, then twice 4 whose launches are hidden by 10 ms of work
+
+
+def test_a_call_that_waits_for_the_device_is_not_hidden_ever_longer():
+    device, spun = queue(launch_s=1e-5), []
+    spin = device.spin
+
+    def spinning(seconds):
+        spun.append(seconds)
+        spin(seconds)
+
+    device.spin = spinning
+
+    def waiting():
+        device.machine.work(1e-3)
+        device.synchronize()
+
+    QueueClock(device, cold=True).series(waiting, 9)
+    assert max(spun) < 3e-3
 
 
 def test_a_series_calls_as_often_as_asked():
@@ -88,6 +98,12 @@ def test_a_series_calls_as_often_as_asked():
     assert all(sample.device_s == sample.host_s >= 0 for sample in samples)
 
 
+def test_a_wall_clock_tells_the_time_of_its_machine():
+    machine = FakeMachine()
+    samples = WallClock(machine.process().now).series(lambda: machine.work(2.0), 3)
+    assert [sample.device_s for sample in samples] == [2.0] * 3
+
+
 def test_the_fake_clock_answers_what_it_was_given():
     calls = []
     samples = FakeClock([1.0, 2.0]).series(lambda: calls.append(1), 2)
@@ -95,18 +111,10 @@ def test_the_fake_clock_answers_what_it_was_given():
     assert len(calls) == 2
 
 
-def test_a_cpu_has_no_cold_and_hot():
-    assert clocks("cpu")[1] is None
-
-
-def test_one_call_is_timed():
-    assert timed(lambda: None, "cpu") < 1
-
-
 @pytest.mark.gpu
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
 def test_cold_samples_of_a_small_copy_are_slower_than_hot_ones():
     x = torch.randn(2**21, device="cuda")  # 8 MiB: fits the L2 cache
-    cold, hot = (CudaClock(cold=cold).series(lambda: x + 1, 50) for cold in (True, False))
-    fastest = [min(sample.device_s for sample in series) for series in (cold, hot)]
-    assert fastest[0] > fastest[1] > 0
+    clocks = cold_clock(), QueueClock(CudaQueue(), cold=False)
+    cold, hot = (min(sample.device_s for sample in clock.series(lambda: x + 1, 50)) for clock in clocks)
+    assert cold > hot > 0

@@ -8,14 +8,12 @@ from halobench.attention import Problem, autotune
 from halobench.attention.implementation import IMPLEMENTATIONS, Implementation, runs_anywhere
 from halobench.attention.oracle import attend
 from halobench.case import AttentionCase, ModelCase
-from halobench.device.fake import FakeClock
+from halobench.device.fake import FakeTimes
 from halobench.measure import model_workload
 from halobench.measure.attention_workload import SETS
 from halobench.measure.measurement import measure
 from halobench.measure.stopping import StoppingCriterion
 from halobench.measure.workload import Settings
-from halobench.results.record import Record
-from halobench.sweep.schedule import run
 
 PROBLEM = Problem(height=4, width=4, block=2, halo=1)
 WARM_UP_S = 9.0  # longer than any budget here: one call
@@ -42,7 +40,7 @@ def measured(registered, attend, *, unsupported=runs_anywhere, times=(1.0, 2.0, 
     entry = Implementation("one", attend, unsupported)
     registered(IMPLEMENTATIONS, "one", entry)
     stop = StoppingCriterion(min_samples=3, seconds=6)
-    return measure(case, Settings(stop=stop), (FakeClock([WARM_UP_S, *times]), None))
+    return measure(case, Settings(stop=stop), FakeTimes([WARM_UP_S, *times]))
 
 
 def test_keeps_every_sample_in_order(registered):
@@ -86,9 +84,9 @@ def test_trials_are_over_before_samples_are_taken_and_told_apart(registered, mon
 
     registered(IMPLEMENTATIONS, "one", Implementation("one", tuned))
     stop = StoppingCriterion(min_samples=1, seconds=1)
-    record = measure(CASE, Settings(stop=stop, autotune="off"), (FakeClock([WARM_UP_S, 1.0]), None))
+    record = measure(CASE, Settings(stop=stop, autotune="off"), FakeTimes([WARM_UP_S, 1.0]))
     assert (record.status, record.config, record.tune_s, trials) == ("ok", "one size=32", 0.0, [])
-    record = measure(CASE, Settings(stop=stop), (FakeClock([WARM_UP_S, 1.0]), None))
+    record = measure(CASE, Settings(stop=stop), FakeTimes([WARM_UP_S, 1.0]))
     assert (record.status, record.config) == ("ok", "one size=64")
     assert trials == [Tile(32), Tile(64)] * (1 + autotune.ROUNDS)
     assert record.tune_s > 0
@@ -141,50 +139,6 @@ def test_our_own_network_is_checked_and_measured(direction):
     assert record.peak_bytes > 0
 
 
-def sized(side):
-    problem = replace(PROBLEM, height=side, width=side)
-    return replace(CASE, implementation="haloed_blocked", problem=problem)
-
-
-def test_what_is_larger_than_too_large_is_pruned():
-    plan = [sized(4), sized(8), sized(16), replace(sized(16), implementation="other")]
-    status = {8: "oom"}
-
-    def fake(case):
-        return Record(case=case, status=status.get(case.problem.height, "ok"))
-
-    records = list(run(plan, fake))
-    assert [record.status for record in records] == ["ok", "oom", "pruned", "ok"]
-    assert records[2].reason == f"{sized(8).id} was too large"
-
-
-def test_replicates_go_round_the_plan_with_the_implementations_of_a_problem_side_by_side():
-    plan = [replace(sized(side), implementation=name) for side in (4, 8) for name in "abc"]
-    order = [
-        (r.replicate, r.case) for r in run(plan, lambda case: Record(case=case, status="ok"), replicates=4)
-    ]
-    assert [(replicate, case.problem.height) for replicate, case in order] == [
-        (replicate, side) for replicate in range(4) for side in (4, 8) for _ in "abc"
-    ]
-    rounds = [[case.implementation for _, case in order[i : i + 3]] for i in range(0, 24, 3)]
-    assert all(sorted(names) == ["a", "b", "c"] for names in rounds)
-    assert len({tuple(names) for names in rounds}) > 1
-
-
-def test_what_was_too_large_once_is_so_in_every_replicate():
-    records = list(
-        run([sized(8)], lambda case: Record(case=case, status="oom", reason="9 GiB"), replicates=2)
-    )
-    assert [(r.replicate, r.status, r.reason) for r in records] == [(0, "oom", "9 GiB"), (1, "oom", "9 GiB")]
-
-
-def test_what_was_measured_before_is_not_measured_again():
-    before = [Record(case=sized(8), status="oom"), Record(case=sized(4), status="ok")]
-    records = list(run([sized(4), sized(8), sized(16)], lambda case: None, before=before))
-    assert [(r.case, r.status) for r in records] == [(sized(16), "pruned")]
-    assert records[0].work.flop == sized(16).problem.flop()
-
-
 def test_a_network_whose_attention_can_not_do_its_problems_is_unsupported(registered):
     entry = Implementation(
         "one", exact, lambda problem, device, direction: f"no {direction} at {problem.height}"
@@ -212,12 +166,10 @@ def test_a_published_network_that_gives_nan_is_wrong(monkeypatch):
 def test_cases_of_one_problem_share_what_the_oracle_said(registered, tmp_path, monkeypatch):
     registered(IMPLEMENTATIONS, "one", Implementation("one", exact))
     settings = Settings(stop=StoppingCriterion(min_samples=1, seconds=1), truths=tmp_path)
-    first = measure(CASE, settings, (FakeClock([WARM_UP_S, 1.0]), None))
+    first = measure(CASE, settings, FakeTimes([WARM_UP_S, 1.0]))
     known = list(tmp_path.iterdir())
     monkeypatch.setattr("halobench.attention.check.truth", lambda *args: pytest.fail("asked again"))
-    again = measure(
-        replace(CASE, direction="forward_backward"), settings, (FakeClock([WARM_UP_S, 1.0]), None)
-    )
+    again = measure(replace(CASE, direction="forward_backward"), settings, FakeTimes([WARM_UP_S, 1.0]))
     assert (first.status, again.status, len(known)) == ("ok", "ok", SETS)
 
 

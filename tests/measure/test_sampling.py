@@ -11,6 +11,7 @@ from halobench.attention import Problem
 from halobench.attention.implementation import IMPLEMENTATIONS, Implementation
 from halobench.attention.oracle import attend
 from halobench.case import AttentionCase
+from halobench.device.cpu import Cpu
 from halobench.device.fake import FakeClock
 from halobench.measure.measurement import measure
 from halobench.measure.sampling import copied, take, warm_up
@@ -110,6 +111,11 @@ def test_one_without_gradients_must_say_so(registered):
     assert measured(registered, without, says_so).status == "ok"
 
 
+def given(times):
+    """A device and a clock that answers with these times."""
+    return Cpu(), FakeClock(times)
+
+
 def ready(judge, sets=3):
     """A case whose call gives the number of the set it is made on."""
     written = []
@@ -130,7 +136,7 @@ def test_every_slice_is_on_the_next_set_of_inputs_and_the_last_one_is_judged():
         return Judged()
 
     taken = take(
-        ready(judge), FakeClock([1.0] * 8), StoppingCriterion(min_samples=8, seconds=8), random.Random(0)
+        ready(judge), *given([1.0] * 8), StoppingCriterion(min_samples=8, seconds=8), random.Random(0)
     )
     assert [sample.device_s for sample in taken.samples] == [1.0] * 8
     assert taken.usage.calls == 8
@@ -142,7 +148,7 @@ def test_every_slice_is_on_the_next_set_of_inputs_and_the_last_one_is_judged():
 def test_the_call_that_is_drawn_is_on_other_inputs_than_the_first(seed):
     judged = []
     case = ready(lambda turn, result: judged.append(turn) or Judged())
-    take(case, FakeClock([1.0] * 9), StoppingCriterion(min_samples=9, seconds=9), random.Random(seed))
+    take(case, *given([1.0] * 9), StoppingCriterion(min_samples=9, seconds=9), random.Random(seed))
     *drawn, last = judged
     assert last == 0  # the ninth slice is on set 0 again
     assert drawn
@@ -151,7 +157,7 @@ def test_the_call_that_is_drawn_is_on_other_inputs_than_the_first(seed):
 
 def test_one_that_is_found_wrong_is_not_called_again():
     case = ready(lambda turn, result: Judged(wrong="off"))
-    taken = take(case, FakeClock([1.0]), StoppingCriterion(min_samples=9), random.Random(0))
+    taken = take(case, *given([1.0]), StoppingCriterion(min_samples=9), random.Random(0))
     assert (taken.judged.wrong, len(taken.samples)) == ("off", 1)
 
 
@@ -159,7 +165,7 @@ def test_a_slice_of_short_calls_begins_with_one_that_is_not_timed():
     written, calls = [], []
     case = PreparedCase(lambda: calls.append(1), lambda: (0.0, Judged()), written.append, lambda *_: Judged())
     taken = take(
-        case, FakeClock([1e-3] * 90), StoppingCriterion(min_samples=40, max_samples=40), random.Random(0)
+        case, *given([1e-3] * 90), StoppingCriterion(min_samples=40, max_samples=40), random.Random(0)
     )
     assert 3 < len(written) < 20
     assert len(calls) == len(taken.samples) + len(written) - 1  # the first slice is one timed call

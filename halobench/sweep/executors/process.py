@@ -1,9 +1,9 @@
-"""The executor that measures each case in a process of its own."""
+"""The executor that measures each case in a process of its own, on this machine."""
 
 import hashlib
 import importlib
-from collections.abc import Iterable
-from dataclasses import replace
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 
 from halobench import plugins
@@ -16,8 +16,30 @@ from halobench.measure.measurement import measure as measure_here
 from halobench.measure.measurement import work_of, workload
 from halobench.measure.workload import Settings
 from halobench.results.record import Record
+from halobench.sweep.spec import RunSettings
 
 AS_IT_IS = ("", ORIGINAL)  # cases with none of our implementations inside
+
+
+@dataclass(frozen=True)
+class Processes:
+    """Children of a server, one a case; a case has `timeout` seconds for all of it."""
+
+    settings: Settings
+    timeout: float
+    wait_policy: str = openmp.DEFAULT
+
+    @classmethod
+    def of(cls, settings: Settings, run: RunSettings) -> "Processes":
+        """Return the executor for the cases of such a run."""
+        return cls(settings, run.timeout, run.wait_policy)
+
+    def start(self, plan: Iterable[Case]) -> None:
+        start(plan, self.wait_policy)
+
+    def measure(self, group: Sequence[Case]) -> Iterator[Record]:
+        for case in group:
+            yield measure(case, self.settings, self.timeout)
 
 
 def start(plan: Iterable[Case], wait_policy: str = openmp.DEFAULT) -> None:

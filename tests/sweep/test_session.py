@@ -1,0 +1,102 @@
+"""From a spec to the page, on a machine in virtual time: what is shown is what the calls take, exactly."""
+
+import pytest
+from fakes import PLENTY, costing
+from rich.console import Console
+
+from halobench.attention.implementation import IMPLEMENTATIONS
+from halobench.device.fake import FakeMachine, Noise
+from halobench.report.output import write
+from halobench.results.frame import read_runs
+from halobench.sweep import session
+from halobench.sweep.command_line import repeating
+from halobench.sweep.executors.in_process import InProcess
+from halobench.sweep.plan import plan
+from halobench.sweep.spec import spec
+
+FAST_S, SLOW_S = 2e-3, 6e-3
+RUN = {"seconds": 0.1}
+
+
+@pytest.fixture
+def quiet():
+    return Console(quiet=True)
+
+
+@pytest.fixture
+def measured(registered, tmp_path, quiet):
+    """Measure `slow` and `fast` on a machine, and return the folder of the run."""
+
+    def measure(machine, name="run", seconds=(SLOW_S, FAST_S), **axes):
+        for each, cost in zip(("slow", "fast"), seconds, strict=True):
+            registered(IMPLEMENTATIONS, each, costing(machine, each, cost))
+        grid = {"implementation": ["slow", "fast"], "resolution": ["4", "8"], "block": [2], "halo": [1]}
+        wanted = spec({"attention": [grid | axes]}, {}, RUN)
+        store = session.start(tmp_path / name, plan(wanted).cases, wanted, ["sweep"])
+        session.measure(store, wanted.run, quiet, lambda each, run: InProcess(each, machine.process))
+        return tmp_path / name
+
+    return measure
+
+
+def rows(folder):
+    return read_runs([folder]).set_index(["implementation", "height"])
+
+
+def test_a_run_says_what_the_calls_took(measured):
+    frame = rows(measured(FakeMachine()))
+    assert set(frame["status"]) == {"ok"}
+    for name, seconds in (("slow", SLOW_S), ("fast", FAST_S)):
+        of_name = frame.loc[name]
+        for column in ("time_s", "time_low_s", "time_high_s", "host_s", "user_s"):
+            assert of_name[column].to_list() == pytest.approx([seconds] * 2), column
+        assert of_name["peak_bytes"].to_list() == [PLENTY] * 2
+    assert (frame["others_cores"] == 0).all()
+
+
+def test_a_queue_has_cold_and_hot_times_and_launches(measured):
+    frame = rows(measured(FakeMachine(queue=True, launch_s=1e-4, cold=1.5)))
+    assert frame.loc["fast", "time_s"].to_list() == pytest.approx([1.5 * FAST_S] * 2)
+    assert frame.loc["fast", "time_hot_s"].to_list() == pytest.approx([FAST_S] * 2)
+    assert frame.loc["fast", "host_s"].to_list() == pytest.approx([1e-4] * 2)
+
+
+def test_a_case_that_asks_for_too_much_memory_is_a_row_and_so_are_those_it_prunes(registered, measured):
+    machine = FakeMachine(memory_bytes=PLENTY - 1)
+    frame = rows(measured(machine, threads=[1]))
+    assert frame["status"].to_list() == ["oom", "oom", "pruned", "pruned"]
+    assert frame["time_s"].isna().all()
+
+
+def test_what_cannot_be_true_is_said(measured):
+    """The same code on a machine whose products of matrices are slower than the calls would be."""
+    assert set(rows(measured(FakeMachine(matrix_rate=1.0)))["status"]) == {"implausible"}
+
+
+def test_a_throttled_machine_is_noted(measured):
+    frame = rows(measured(FakeMachine(throttles_after_s=0.0, throttling=2.0)))
+    assert frame.loc["fast", "time_s"].to_list() == pytest.approx([2 * FAST_S] * 2)
+    assert frame["device_state"].str.contains("throttled").all()
+
+
+def test_the_work_of_others_is_noted(measured):
+    noise = Noise(burst=2.0, burst_s=0.01, burst_every_s=0.01)
+    frame = rows(measured(FakeMachine(noise=noise, seed=1)))
+    assert (frame["others_cores"] > 0).any()
+
+
+def test_what_was_interrupted_goes_on_where_it_stopped(registered, measured, quiet):
+    folder = measured(FakeMachine())
+    store, settings = session.resume(folder, ["sweep"])
+    machine = FakeMachine()
+    session.measure(store, settings, quiet, lambda each, run: InProcess(each, machine.process))
+    assert machine.now_s == 0
+
+
+def test_the_page_and_the_tables_show_it(measured):
+    folder = measured(FakeMachine())
+    frame = write([folder], folder, repeating([folder]))
+    assert (folder / "report.html").stat().st_size > 10_000
+    ratio = frame.pivot(index="height", columns="implementation", values="time_s")
+    assert (ratio["slow"] / ratio["fast"]).to_list() == pytest.approx([3.0, 3.0])
+    assert "| slow" in (folder / "tables" / "peers.md").read_text()
