@@ -11,6 +11,7 @@ from typer.models import ArgumentInfo, OptionInfo
 from halobench import cli
 from halobench.report import markdown
 from halobench.report.contract import REPORTS
+from halobench.results.columns import COLUMNS
 from halobench.results.derived import METRICS
 from halobench.sweep.spec import presets as known_presets
 
@@ -51,6 +52,12 @@ def implementations() -> str:
     """Every implementation that comes with halobench, installed or not, by the first line of its file."""
     files = [path for path in sorted(KERNELS.glob("*.py")) if not path.name.startswith("_")]
     return _table("implementation", ([path.stem, _first_line(path)] for path in files))
+
+
+def columns() -> str:
+    """Every column of the frame, in its order."""
+    rows = [[f"`{column.name}`", column.kind, column.about] for column in COLUMNS]
+    return markdown.table(["column", "kind", "what it is"], rows, words=3)
 
 
 def metrics() -> str:

@@ -3,16 +3,16 @@
 The id of a case is text: `sweep --plan` prints it, every table shows it, and `parse` reads it back.
 """
 
-import re
+import dataclasses
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from halobench import axes
 from halobench.attention.problem import PROBLEM_FIELDS, Problem
 from halobench.errors import ImpossibleProblem, UsageError
 
-LAYOUTS = ("bhyxd", "channels_last", "nchw")
 ORIGINAL = "original"  # the implementation of a published model that is left as it is
-MODES = ("eager", "compiled")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,7 +25,7 @@ class AttentionCase:
     layout: str = "bhyxd"
     device: str = "cpu"
     threads: int = 1
-    allocator: str = "steady"  # the state of the process: `halobench.allocator`
+    allocator: str = "steady"  # the state of the process: `device/allocator.py`
 
     workload = "attention"
 
@@ -48,23 +48,7 @@ class AttentionCase:
     @property
     def id(self) -> str:
         """Text that names the case, the same in every run; what is at its default is left out."""
-        p = self.problem
-        dims = f"d{p.dim_qk}" if p.dim_qk == p.dim_v else f"d{p.dim_qk}v{p.dim_v}"
-        parts = [
-            self.implementation,
-            self.direction,
-            f"{p.batch}x{p.heads}x{p.height}x{p.width}{dims}",
-            f"b{p.block}h{p.halo}" + (f"s{p.stride}" if p.stride > 1 else ""),
-            p.border,
-            p.position + ("" if p.offset == "exact" else f"-{p.offset}"),
-            "" if p.scale is None else f"scale={_shortest(p.scale)}",
-            "" if p.position_scale == 1 else f"position_scale={_shortest(p.position_scale)}",
-            "" if self.layout == "bhyxd" else self.layout,
-            p.dtype,
-            _where(self.device, self.threads),
-            "" if self.allocator == "steady" else self.allocator,
-        ]
-        return "/".join(part for part in parts if part)
+        return _id(self, USUAL_ATTENTION | {"dim_v": self.problem.dim_qk})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,9 +56,7 @@ class ModelCase:
     """One network on square images, as it is measured."""
 
     model: str
-    implementation: (
-        str  # of the attention inside; `original` as it was published; empty without halo attention
-    )
+    implementation: str  # inside; `original` as it was published, empty where there is no halo attention
     direction: str  # inference, training
     image_size: int
     batch: int
@@ -83,7 +65,7 @@ class ModelCase:
     layout: str = "nchw"
     device: str = "cpu"
     threads: int = 1
-    allocator: str = "steady"  # the state of the process: `halobench.allocator`
+    allocator: str = "steady"  # the state of the process: `device/allocator.py`
 
     workload = "model"
 
@@ -102,47 +84,12 @@ class ModelCase:
     @property
     def id(self) -> str:
         """Text that names the case, the same in every run; what is at its default is left out."""
-        parts = [
-            self.model,
-            self.implementation,
-            self.direction,
-            f"{self.batch}x{self.image_size}px",
-            "" if self.mode == "eager" else self.mode,
-            "" if self.layout == "nchw" else self.layout,
-            self.dtype,
-            _where(self.device, self.threads),
-            "" if self.allocator == "steady" else self.allocator,
-        ]
-        return "/".join(part for part in parts if part)
+        return _id(self, USUAL_MODEL | {"implementation": ""})
 
 
 Case = AttentionCase | ModelCase
 
 
-def _shortest(value: float) -> str:
-    """The shortest text that is read back as this number."""
-    return short if float(short := f"{value:g}") == value else repr(float(value))
-
-
-def _where(device: str, threads: int) -> str:
-    return f"{device}{threads}" if device == "cpu" else device
-
-
-WHERE = r"/(?P<dtype>\w+)/(?P<device>[a-z]+)(?P<threads>\d*)(/(?P<allocator>[a-z]+))?"
-ATTENTION = re.compile(
-    r"(?P<implementation>\w+)/(?P<direction>forward|forward_backward)"
-    r"/(?P<batch>\d+)x(?P<heads>\d+)x(?P<height>\d+)x(?P<width>\d+)d(?P<dim_qk>\d+)(v(?P<dim_v>\d+))?"
-    r"/b(?P<block>\d+)h(?P<halo>\d+)(s(?P<stride>\d+))?/(?P<border>[a-z]+)/(?P<position>[a-z]+)(-(?P<offset>[a-z]+))?"
-    r"(/scale=(?P<scale>[^/]+))?(/position_scale=(?P<position_scale>[^/]+))?"
-    r"(/(?P<layout>channels_last|nchw))?" + WHERE
-)
-MODEL = re.compile(
-    r"(?P<model>(timm/)?[^/]+)(/(?P<implementation>\w+))?/(?P<direction>inference|training)"
-    r"/(?P<batch>\d+)x(?P<image_size>\d+)px(/(?P<mode>compiled))?(/(?P<layout>channels_last))?" + WHERE
-)
-REAL = ("scale", "position_scale")
-WORDS = {"implementation", "model", "direction", "border", "position", "offset", "layout", "mode", "dtype"}
-WORDS |= {"device", "allocator"}  # all others are whole numbers
 EXAMPLES = (
     "haloed_blocked/forward/2x4x64x64d16/b8h3/mask/split/float32/cpu2",
     "timm/halonet26t/original/inference/1x256px/float32/cpu2",
@@ -155,21 +102,38 @@ def parse(text: str) -> Case:
     Raises:
         UsageError: it is no id, or what it names cannot be asked for.
     """
-    for pattern, made in ((ATTENTION, _attention), (MODEL, _model)):
-        if found := pattern.fullmatch(text):
-            return made({name: _value(name, value) for name, value in found.groupdict().items() if value})
-    raise UsageError(f"{text!r} is not the id of a case, such as {' or '.join(EXAMPLES)}")
+    read = axes.read_id(text)
+    if read is None:
+        raise UsageError(f"{text!r} is not the id of a case, such as {' or '.join(EXAMPLES)}")
+    workload, fields = read
+    if workload == "model":
+        return ModelCase(**{"implementation": ""} | fields)
+    return case_of({"dim_v": fields["dim_qk"]} | fields)
 
 
-def _attention(fields: dict[str, Any]) -> Case:
-    fields.setdefault("dim_v", fields["dim_qk"])
-    problem = {name: fields.pop(name) for name in PROBLEM_FIELDS if name in fields}
-    return AttentionCase(problem=Problem(**problem), **fields)
+def case_of(fields: Mapping[str, Any]) -> Case:
+    """Return the case with these fields, those of its problem among them.
+
+    Raises:
+        ImpossibleProblem: there is no such problem.
+    """
+    if "model" in fields:
+        return ModelCase(**fields)
+    problem = Problem(**{name: fields[name] for name in PROBLEM_FIELDS if name in fields})
+    own = {name: value for name, value in fields.items() if name not in PROBLEM_FIELDS}
+    return AttentionCase(problem=problem, **own)
 
 
-def _model(fields: dict[str, Any]) -> Case:
-    return ModelCase(**{"implementation": ""} | fields)
+def _id(case: Case, usual: Mapping[str, Any]) -> str:
+    """Write an id; the threads of a GPU's host are no part of it."""
+    return axes.write_id(
+        case.workload, case.fields, {**usual, "threads": None if case.device == "cpu" else 1}
+    )
 
 
-def _value(name: str, value: str) -> Any:
-    return float(value) if name in REAL else value if name in WORDS else int(value)
+def _defaults(*kinds: type) -> dict[str, Any]:
+    return {field.name: field.default for kind in kinds for field in dataclasses.fields(kind)}
+
+
+USUAL_ATTENTION = _defaults(Problem, AttentionCase)
+USUAL_MODEL = _defaults(ModelCase)

@@ -12,8 +12,9 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
 from halobench import units
+from halobench.axes import Row
 from halobench.report import colour, marker, ordered
-from halobench.report.words import MAP, Row
+from halobench.report.words import MAP
 
 from ._select import PANELS, in_common, map_names, measured, sweep
 

@@ -7,8 +7,9 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from halobench.axes import Row
 from halobench.report import report
-from halobench.report.words import BLOCK_HALO, MAP, Row, block_halo_name, map_name
+from halobench.report.words import BLOCK_HALO, MAP, block_halo_name, map_name
 from halobench.results.derived import problem_columns
 
 from ._axes import FLOP, WIDTH, categories, finish, outer

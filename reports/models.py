@@ -3,10 +3,10 @@
 import pandas as pd
 
 from halobench import units
+from halobench.axes import Row
 from halobench.report import report
 from halobench.report.caveats import by_host
 from halobench.report.markdown import plain, table
-from halobench.report.words import Row
 from halobench.results.published import best, published, tag
 
 from ._accuracy.axes import more_data

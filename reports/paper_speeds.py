@@ -5,9 +5,10 @@ from collections.abc import Iterator
 import pandas as pd
 
 from halobench import units
+from halobench.axes import Row
 from halobench.report import ordered, report
 from halobench.report.markdown import plain, table
-from halobench.report.words import Row, said
+from halobench.report.words import said
 from halobench.results import published
 
 from ._models import SETTINGS, beside, measured_models, slower

@@ -12,8 +12,9 @@ from matplotlib.patches import Rectangle
 from matplotlib.ticker import NullLocator
 
 from halobench import units
+from halobench.axes import FIELDS, Row
 from halobench.report import ordered, report
-from halobench.report.words import BLOCK_HALO, MAP, TOLD, Row, direction_name, said
+from halobench.report.words import BLOCK_HALO, MAP, said
 
 from ._axes import WIDTH
 from ._select import asked, changing, measured
@@ -38,7 +39,7 @@ def ratios(frame: pd.DataFrame) -> Figure | str:
     directions = sorted(set(rows["direction"]))
     figure, panels = _panels(problems, len(names), len(directions))
     for axes, direction in zip(panels, directions, strict=True):
-        axes.set_title(direction_name({"direction": direction}), fontsize="medium")
+        axes.set_title(said({"direction": direction}, ["direction"]), fontsize="medium")
         axes.set_xticks(range(len(names)), names, rotation=40, ha="left", rotation_mode="anchor", fontsize=8)
         for row in rows[rows["direction"] == direction].to_dict("records"):
             _cell(axes, row, names.index(row["implementation"]))
@@ -49,7 +50,7 @@ def ratios(frame: pd.DataFrame) -> Figure | str:
 
 def _problems(rows: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
     """The rows, with the number of their problem and their ratio to the fastest; and the problems' names."""
-    columns = sorted([*CASE, *changing(rows, ("direction", *CASE))], key=TOLD.index)
+    columns = sorted([*CASE, *changing(rows, ("direction", *CASE))], key=FIELDS.index)
     rows = rows.sort_values(columns, kind="stable")
     rows = rows.assign(problem=rows.groupby(columns, dropna=False, sort=False).ngroup())
     times = rows["time_s"].where(rows["status"] == "ok")

@@ -9,9 +9,10 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from halobench import units
+from halobench.axes import Row
 from halobench.report import colour, ordered, report
 from halobench.report.style import AS_IS
-from halobench.report.words import Row, said
+from halobench.report.words import said
 from halobench.results.derived import problem_columns
 
 from ._axes import WIDTH, plain_numbers

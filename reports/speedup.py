@@ -4,16 +4,18 @@ import numpy as np
 import pandas as pd
 
 from halobench import units
+from halobench.axes import Row
 from halobench.report import ordered, report
 from halobench.report.markdown import bold, plain, table
-from halobench.report.words import Row, map_name, place_name
+from halobench.report.words import map_name, said
 from halobench.results.derived import BASELINE, problem_columns
 
 from ._select import changing, measured
 
+PLACE = ("device", "threads")
 WORDS = ("border", "direction")  # beside the map, and what else differs
 NUMBERS = ("block", "halo", "batch")
-ELSEWHERE = ("height", "width", "device", "threads", *WORDS, *NUMBERS)
+ELSEWHERE = ("height", "width", *PLACE, *WORDS, *NUMBERS)
 
 
 @report("speedup", section="attention", order=10)
@@ -22,8 +24,8 @@ def speedup(frame: pd.DataFrame) -> str:
     if measured(frame, "attention").empty:
         return "No case of attention was measured.\n"
     rows = frame[frame["workload"] == "attention"]
-    places = rows.groupby(["device", "threads"], sort=False)
-    return "\n".join(f"On {place_name(part.iloc[0].to_dict())}: {_speedups(part)}" for _, part in places)
+    places = rows.groupby(list(PLACE), sort=False)
+    return "\n".join(f"On {said(part.iloc[0].to_dict(), PLACE)}: {_speedups(part)}" for _, part in places)
 
 
 def _speedups(rows: pd.DataFrame) -> str:

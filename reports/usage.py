@@ -3,10 +3,11 @@
 import pandas as pd
 
 from halobench import units
+from halobench.axes import Row
 from halobench.report import report
 from halobench.report.caveats import BUSY_CORES, SYSTEM
 from halobench.report.markdown import plain, table
-from halobench.report.words import Row, said
+from halobench.report.words import said
 
 from ._select import asked, measured
 

@@ -1,10 +1,12 @@
 """Problems of hypothesis: every option of `docs/semantics.md`, at sizes that take a few milliseconds."""
 
+from typing import get_args
+
 from hypothesis import strategies as st
 
 from halobench.attention import Problem
 from halobench.attention.problem import CHOICES
-from halobench.case import LAYOUTS
+from halobench.axes import Layout
 
 SIZES, BLOCKS, HALOS = st.integers(1, 20), st.integers(1, 8), st.integers(0, 6)
 DIMS = st.integers(1, 20)
@@ -42,5 +44,5 @@ def problems(draw, dtypes=CHOICES["dtype"], scales=SCALES, least_batch=0, dims=D
     return problem if problem.slots() <= LARGEST else draw(problems(dtypes, scales, least_batch, dims))
 
 
-layouts = st.sampled_from(LAYOUTS)
+layouts = st.sampled_from(get_args(Layout))
 seeds = st.integers(0, 2**20)

@@ -1,4 +1,5 @@
 from dataclasses import replace
+from typing import get_args
 
 import pytest
 from hypothesis import given
@@ -7,7 +8,8 @@ from hypothesis import strategies as st
 from halobench.attention import Problem, attention
 from halobench.attention.implementation import RESERVED
 from halobench.attention.problem import CHOICES
-from halobench.case import EXAMPLES, LAYOUTS, MODES, AttentionCase, ModelCase, parse
+from halobench.axes import Layout, Mode
+from halobench.case import EXAMPLES, AttentionCase, ModelCase, parse
 from halobench.errors import UsageError
 
 count = st.integers(1, 99)
@@ -41,7 +43,7 @@ attention_cases = st.builds(
     implementation=names,
     direction=directions,
     problem=problems,
-    layout=st.sampled_from(LAYOUTS),
+    layout=st.sampled_from(get_args(Layout)),
 )
 
 
@@ -93,7 +95,7 @@ def test_a_name_that_would_spoil_an_id_is_refused_where_it_is_registered(name):
             "direction": st.sampled_from(["inference", "training"]),
             "image_size": st.integers(1, 2000),
             "batch": count,
-            "mode": st.sampled_from(MODES),
+            "mode": st.sampled_from(get_args(Mode)),
             "layout": st.sampled_from(["nchw", "channels_last"]),
             "dtype": chosen["dtype"],
         }

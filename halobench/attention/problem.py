@@ -3,15 +3,17 @@
 import dataclasses
 import math
 from dataclasses import dataclass
+from typing import get_args
 
+from halobench.axes import Border, Dtype, Offset, Position
 from halobench.errors import ImpossibleProblem
 
 BYTES_PER_ELEMENT = {"float32": 4, "float16": 2, "bfloat16": 2, "float64": 8}
 CHOICES = {
-    "dtype": tuple(BYTES_PER_ELEMENT),
-    "border": ("mask", "zero"),
-    "position": ("none", "sum", "split"),
-    "offset": ("exact", "compact"),
+    "dtype": get_args(Dtype),
+    "border": get_args(Border),
+    "position": get_args(Position),
+    "offset": get_args(Offset),
 }
 LEAST = {"height": 1, "width": 1, "block": 1, "heads": 1, "dim_qk": 1, "dim_v": 1, "stride": 1}
 LEAST |= {"batch": 0, "halo": 0}

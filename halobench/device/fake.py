@@ -81,7 +81,7 @@ class FakeMachine:
         return self._process
 
     def work(self, seconds: float, nbytes: int = 0) -> None:
-        """Do work that takes so long where nothing disturbs it; RuntimeError where memory does not suffice."""
+        """Do work that takes so long where nothing disturbs it; RuntimeError beyond the memory."""
         if nbytes > self.memory_bytes:
             raise RuntimeError(f"out of memory: tried to allocate {nbytes} of {self.memory_bytes} bytes")
         self._process.peak_bytes = max(self._process.peak_bytes, nbytes)

@@ -14,9 +14,10 @@ from halobench.report.caveats import doubts
 from halobench.report.contract import REPORTS, Render
 from halobench.report.html.columns import Command
 from halobench.report.html.page import page
+from halobench.results.columns import SAMPLES, schema
 from halobench.results.derived import with_metrics
 from halobench.results.folder import must_be_alike, read_environment
-from halobench.results.frame import RAW, read_runs
+from halobench.results.frame import read_runs
 
 KINDS = {"tables": (".md",), "figures": (".svg", ".png")}  # folders of a run, and what lies there
 
@@ -30,8 +31,8 @@ def write(folders: list[Path], out: Path, command: Command) -> pd.DataFrame:
     environments = {str(folder): read_environment(folder) for folder in folders}
     must_be_alike(environments)
     writable_folder(out)
-    frame.to_parquet(out / "results.parquet", index=False)
-    frame.drop(columns=RAW).to_csv(out / "results.csv", index=False)
+    frame.to_parquet(out / "results.parquet", index=False, schema=schema(frame.columns))
+    frame.drop(columns=SAMPLES).to_csv(out / "results.csv", index=False)
     rendered = {name: save(name, _rendered(render, frame), out) for name, render in REPORTS.items()}
     title = f"halobench: {', '.join(folder.name for folder in folders)}"
     headlines = [summary.sentence(frame), *doubts(frame)]

@@ -1,25 +1,31 @@
 """What a run says in one table and one sentence."""
 
+from itertools import chain
 from typing import Any
 
 import pandas as pd
 
 from halobench import units
+from halobench.axes import SAID
 from halobench.report.caveats import by_host
-from halobench.report.words import PARTS, Part, name
+from halobench.report.words import said
 from halobench.results.derived import BASELINE, problem_columns
 
 Cell = tuple[str, bool]  # text, and whether it is the best of its row
 Row = dict[str, Any]
 
-WHERE = {"model", "image_size", "height", "block", "border", "batch", "dtype", "direction", "device"}
+WHERE = ("model", "image_size", "height", "block", "border", "batch", "dtype", "direction", "device")
 
 
-def split(frame: pd.DataFrame) -> tuple[list[Part], list[Part]]:
-    """Return the parts of a problem in which rows of one workload differ, and those that all share."""
-    known = [part for part in PARTS if frame[list(part.columns)].notna().all(axis=None)]
-    differ = [part for part in known if len(frame[list(part.columns)].drop_duplicates()) > 1]
-    return differ, [part for part in known if part not in differ]
+def split(frame: pd.DataFrame) -> tuple[list[str], list[str]]:
+    """Return the columns of a problem in which rows of one workload differ, and those that all share.
+
+    Columns that are said together are on one side.
+    """
+    known = [list(columns) for columns in SAID.values() if frame[list(columns)].notna().all(axis=None)]
+    differ = [columns for columns in known if len(frame[columns].drop_duplicates()) > 1]
+    alike = [columns for columns in known if columns not in differ]
+    return list(chain(*differ)), list(chain(*alike))
 
 
 def table(frame: pd.DataFrame) -> tuple[str, list[str], list[list[Cell]]]:
@@ -34,9 +40,9 @@ def table(frame: pd.DataFrame) -> tuple[str, list[str], list[list[Cell]]]:
     for _, alike in frame.groupby(_keys(frame), sort=False):
         by_name = {row["implementation"]: row for row in alike.to_dict("records")}
         cells = [_cell(by_name.get(implementation), alike["time_s"].min()) for implementation in names]
-        rows.append([(name(alike.iloc[0].to_dict(), differ), False), *cells])
+        rows.append([(said(alike.iloc[0].to_dict(), differ), False), *cells])
     header = ["problem", *(implementation or "as it is" for implementation in names)]
-    return name(frame.iloc[0].to_dict(), shared, usual=False), header, rows
+    return said(frame.iloc[0].to_dict(), shared, usual=False), header, rows
 
 
 def sentence(frame: pd.DataFrame) -> str:
@@ -66,9 +72,7 @@ def _fastest(frame: pd.DataFrame) -> str:
     most = (wins["flop"].fillna(0) / passes).idxmax()  # the largest problem, the forward pass of it if it won
     best = wins.loc[most].to_dict()
     others = frame[(keys == keys[most]) & (frame["implementation"] != winner)]
-    where = name(
-        best, [part for part in PARTS if part.columns[0] in WHERE and pd.notna(best[part.columns[0]])]
-    )
+    where = said(best, [column for column in WHERE if pd.notna(best[column])])
     against = _against(best["time_s"], others.set_index("implementation")["time_s"])
     return (
         f"fastest here: {winner or best['model']}, on {len(wins)} of {len(fastest)} problems; "

@@ -3,20 +3,17 @@
 Every file of `results/metrics/` holds metrics, each a function from the frame to a column of its name.
 """
 
-import dataclasses
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
 import pandas as pd
 
-from halobench.attention.problem import Problem
-from halobench.case import AttentionCase, ModelCase
+from halobench.axes import FIELDS
 from halobench.registry import Registry
 
 GROUP = "halobench.metrics"  # entry points of this group are metrics
 BASELINE = "naive_global"
-ASKED = {field.name for kind in (Problem, AttentionCase, ModelCase) for field in dataclasses.fields(kind)}
 
 Compute = Callable[[pd.DataFrame], pd.Series]
 Better = Literal["higher", "lower"]
@@ -53,7 +50,7 @@ def with_metrics(frame: pd.DataFrame) -> pd.DataFrame:
 def problem_columns(frame: pd.DataFrame) -> list[str]:
     """The columns that say what was asked: rows alike in them differ in the implementation only."""
     return [
-        name for name in frame.columns if name == "workload" or (name in ASKED and name != "implementation")
+        name for name in frame.columns if name == "workload" or (name in FIELDS and name != "implementation")
     ]
 
 

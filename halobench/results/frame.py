@@ -11,59 +11,10 @@ import pandas as pd
 from halobench.case import AttentionCase, Case, ModelCase
 from halobench.device.usage import Usage
 from halobench.results import published
+from halobench.results.columns import COLUMNS, SAMPLES
 from halobench.results.record import SEVERITY, Record
 from halobench.results.store import SERIES, Store
 from halobench.stats import interval
-
-RAW = "samples_s"  # the column that holds all samples of a case, a list
-COLUMNS = [
-    *("case", "workload", "model", "implementation", "direction", "device", "threads", "allocator"),
-    *("dtype", "layout"),
-    *(
-        "batch",
-        "heads",
-        "height",
-        "width",
-        "dim_qk",
-        "dim_v",
-        "block",
-        "halo",
-        "stride",
-        "border",
-        "position",
-    ),
-    *("offset", "scale", "position_scale", "image_size", "mode", "status", "reason", "error"),
-    *("time_s", "time_low_s", "time_high_s", "samples", "time_hot_s", "host_s", "adapt_s", "compile_s"),
-    "tune_s",
-    *("user_s", "system_s", "page_faults", "voluntary_switches", "involuntary_switches", "others_cores"),
-    "warmup_s",
-    *(
-        "peak_bytes",
-        "reserved_bytes",
-        "flop",
-        "flop_executed",
-        "min_bytes",
-        "params",
-        "top1",
-        "config",
-        "device_state",
-        "traceback",
-    ),
-    RAW,
-]
-WORDS = {"case", "workload", "model", "implementation", "direction", "device", "dtype", "layout", "border"}
-WORDS |= {
-    "allocator",
-    "position",
-    "offset",
-    "mode",
-    "status",
-    "reason",
-    "config",
-    "device_state",
-    "traceback",
-    RAW,
-}  # every other column is a number
 
 
 def frame_of(plan: Iterable[Case], records: Iterable[Record]) -> pd.DataFrame:
@@ -72,8 +23,8 @@ def frame_of(plan: Iterable[Case], records: Iterable[Record]) -> pd.DataFrame:
     for record in records:
         by_case.setdefault(record.case.id, []).append(record)
     rows = [_row(case, by_case.get(case.id, [])) for case in plan]
-    table = pd.DataFrame(rows, columns=COLUMNS)
-    return table.astype({name: "float64" for name in COLUMNS if name not in WORDS})
+    table = pd.DataFrame(rows, columns=[column.name for column in COLUMNS])
+    return table.astype({column.name: column.dtype for column in COLUMNS})
 
 
 def read_runs(folders: Iterable[Path]) -> pd.DataFrame:
@@ -113,7 +64,7 @@ def _row(case: Case, records: list[Record]) -> dict[str, Any]:
             "time_low_s": times.low,
             "time_high_s": times.high,
             "samples": len(samples) or None,
-            RAW: samples or None,
+            SAMPLES: samples or None,
             "time_hot_s": hot.median,
             "host_s": host.median,
             "adapt_s": adapt.median,

@@ -9,8 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from halobench.attention.problem import PROBLEM_FIELDS, Problem
-from halobench.case import AttentionCase, Case, ModelCase
+from halobench.case import Case, case_of
 from halobench.device.allocator import UNSTATED
 from halobench.device.usage import Usage
 from halobench.errors import UsageError
@@ -128,11 +127,7 @@ def _json(fields: dict[str, Any]) -> str:
 
 
 def _case(fields: dict[str, Any]) -> Case:
-    fields.setdefault("allocator", UNSTATED)  # of schemas before 4
-    if "model" in fields:
-        return ModelCase(**fields)
-    problem = Problem(**{name: fields.pop(name) for name in PROBLEM_FIELDS})
-    return AttentionCase(**fields, problem=problem)
+    return case_of({"allocator": UNSTATED} | fields)  # of schemas before 4
 
 
 def _record(case: Case, replicate: int, fields: dict[str, Any], series: dict[str, list[float]]) -> Record:

@@ -6,6 +6,7 @@ from typing import Any
 
 from halobench import units
 from halobench.attention.implementation import IMPLEMENTATIONS
+from halobench.axes import WORKLOADS
 from halobench.case import AttentionCase, Case
 from halobench.console import console, say_left_out
 from halobench.device.device import devices
@@ -16,10 +17,9 @@ from halobench.screens.report import show
 from halobench.sweep import estimate, session
 from halobench.sweep import spec as specs
 from halobench.sweep.plan import ALL, Plan, plan
-from halobench.sweep.spec import WORKLOADS, AttentionGrid, ModelGrid, RunSettings, Spec
+from halobench.sweep.spec import RunSettings, Spec
 
 SETTINGS = tuple(RunSettings.model_fields)
-AXES = tuple(dict.fromkeys([*AttentionGrid.model_fields, *ModelGrid.model_fields]))
 
 
 def wanted(
@@ -57,7 +57,7 @@ def show_plan(spec: Spec) -> int:
 
 def _unavailable(spec: Spec) -> dict[str, str]:
     """Return the implementations that cannot be imported, each with the reason, where all are asked for."""
-    every = any(ALL in table.implementation for table in (*spec.attention, *spec.model))
+    every = any(ALL in table.values("implementation") for table in (*spec.attention, *spec.model))
     return IMPLEMENTATIONS.unavailable if every else {}
 
 

@@ -6,28 +6,19 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from halobench import axes
+from halobench.axes import Axis
 from halobench.sweep.session import settings_of
 from halobench.sweep.spec import RunSettings
 
 PRESET = "smoke"  # has one grid of each workload; every axis of it is replaced
-AXES = {
-    "attention": (
-        *("implementation", "resolution", "block", "halo", "stride", "batch", "heads", "dim", "dim_v"),
-        *("direction", "border", "position", "offset", "scale", "position_scale"),
-        *("dtype", "layout", "device", "threads", "allocator"),
-    ),
-    "model": (
-        *("model", "implementation", "image_size", "batch", "direction", "mode"),
-        *("dtype", "layout", "device", "threads", "allocator"),
-    ),
-}
 
 
 def command(row: Mapping[str, Any], settings: RunSettings) -> str:
     """Return the line for a shell that measures a row of the frame again."""
     words = ["halobench", "sweep", PRESET, "--workload", row["workload"]]
-    axes = {name: _value(row, name) for name in AXES[row["workload"]]}
-    for name, value in (axes | settings.model_dump()).items():
+    values = {axis.name: _value(row, axis) for axis in axes.of(row["workload"])}
+    for name, value in (values | settings.model_dump()).items():
         if value != "":
             words += [f"--{name.replace('_', '-')}", _word(value)]
     return shlex.join(words)
@@ -40,13 +31,14 @@ def repeating(folders: Iterable[Path]) -> Callable[[Mapping[Any, Any]], str]:
     return lambda row: command(row, settings(row["run"]))
 
 
-def _value(row: Mapping[str, Any], axis: str) -> Any:
+def _value(row: Mapping[str, Any], axis: Axis) -> Any:
     """Empty where the case is made without: nothing is attended by, or no scale was asked for."""
-    if axis == "resolution":
-        return f"{row['height']:.0f}x{row['width']:.0f}"
-    if axis == "scale" and "/scale=" not in row["case"]:  # the frame has the one that was used
+    if axis.name == "resolution":
+        return axis.said(row)
+    if axis.name == "scale" and "/scale=" not in row["case"]:  # the frame has the one that was used
         return ""
-    return row["dim_qk" if axis == "dim" else axis]
+    (field,) = axis.fields
+    return row[field]
 
 
 def _word(value: object) -> str:

@@ -3,18 +3,19 @@
 import dataclasses
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from itertools import product
 from typing import Any
 
 import torch
 
+from halobench import axes
 from halobench.attention.implementation import IMPLEMENTATIONS
-from halobench.attention.problem import Problem
-from halobench.case import ORIGINAL, AttentionCase, Case, ModelCase
+from halobench.case import ORIGINAL, Case, case_of
 from halobench.device import allocator
 from halobench.device.device import devices, usable
 from halobench.errors import ImpossibleProblem, UsageError
-from halobench.sweep.spec import RESOLUTION, AttentionGrid, Grid, ModelGrid, Spec
+from halobench.sweep.spec import Grid, Spec, sides
 
 ALL = "all"
 
@@ -61,92 +62,47 @@ def _possible(combinations: Iterable[Callable[[], Case]]) -> Plan:
     return Plan(list(cases.values()), left_out)
 
 
-def _attention(table: AttentionGrid) -> Iterator[Callable[[], Case]]:
+def _attention(grid: Grid) -> Iterator[Callable[[], Case]]:
     """Implementations change fastest: those of one problem are measured side by side."""
-    names = _implementations(table.implementation)
-    axes: dict[str, list[Any]] = {
-        "resolution": table.resolution, "block": table.block, "halo": table.halo, "stride": table.stride,
-        "batch": table.batch, "heads": table.heads, "dim_qk": table.dim, "dim_v": table.dim_v or [None],
-        "dtype": table.dtype, "border": table.border, "position": table.position, "offset": table.offset,
-        "scale": table.scale or [None], "position_scale": table.position_scale,
-    }  # fmt: skip
-    places = product(_devices(table), _threads(table), _allocators(table), table.layout, table.direction)
-    for values, place in product(list(product(*axes.values())), list(places)):
-        for name in names:
-            yield _attention_case(dict(zip(axes, values, strict=True)), place, name)
+    for values in _combinations(grid, "attention", implementation=_implementations(grid)):
+        yield partial(_attention_case, **values)
 
 
-def _attention_case(
-    axes: dict[str, Any], place: tuple[str, int, str, str, str], name: str
-) -> Callable[[], Case]:
-    device, threads, state, layout, direction = place
-
-    def make() -> Case:
-        height, width = RESOLUTION.fullmatch(axes["resolution"]).groups()  # type: ignore[union-attr]
-        fields = {**axes, "dim_v": axes["dim_v"] or axes["dim_qk"]}
-        del fields["resolution"]
-        problem = Problem(**fields, height=int(height), width=int(width or height))
-        return AttentionCase(
-            implementation=name,
-            direction=direction,
-            problem=problem,
-            layout=layout,
-            device=device,
-            threads=threads,
-            allocator=state,
-        )
-
-    return make
+def _attention_case(*, resolution: str, dim: int, dim_v: int | None, **fields: Any) -> Case:
+    height, width = sides(resolution)
+    sizes = {"height": height, "width": width, "dim_qk": dim, "dim_v": dim_v or dim}
+    return case_of(fields | sizes)
 
 
-def _models(table: ModelGrid) -> Iterator[Callable[[], Case]]:
+def _models(grid: Grid) -> Iterator[Callable[[], Case]]:
     # Takes seconds, for timm: only where there are models.
     from halobench.models import zoo  # noqa: PLC0415  it imports timm, which takes seconds
 
-    where = _devices(table), _threads(table), _allocators(table)
-    places = list(product(*where, table.layout, table.mode, table.dtype))
-    names = _implementations([name for name in table.implementation if name != ORIGINAL])
-    names += [ORIGINAL] * (ORIGINAL in table.implementation)
-    for model in map(zoo.find, table.model):
-        sizes = table.image_size or [model.image_size]
-        for size, batch, place, direction in product(sizes, table.batch, places, table.direction):
-            for name in names if model.halo else [""]:
-                yield _model_case((model.name, name, direction), size, batch, place)
+    names = _implementations(grid)
+    for model in map(zoo.find, grid.values("model")):
+        own = {"model": [model.name], "implementation": names if model.halo else [""]}
+        sizes = grid.values("image_size") or [model.image_size]
+        for values in _combinations(grid, "model", image_size=sizes, **own):
+            yield partial(case_of, values)
 
 
-def _model_case(
-    what: tuple[str, str, str], size: int, batch: int, place: tuple[str, int, str, str, str, str]
-) -> Callable[[], Case]:
-    (model, implementation, direction), (device, threads, state, layout, mode, dtype) = what, place
-    return lambda: ModelCase(
-        model=model,
-        implementation=implementation,
-        direction=direction,
-        image_size=size,
-        batch=batch,
-        dtype=dtype,
-        mode=mode,
-        layout=layout,
-        device=device,
-        threads=threads,
-        allocator=state,
-    )
+def _combinations(grid: Grid, workload: str, **chosen: list[Any]) -> Iterator[dict[str, Any]]:
+    """Every combination of values, chosen ones and else the grid's own; the last axis changes fastest."""
+    chosen |= {
+        "device": [usable(device) for device in grid.values("device")] or [devices()[0]],
+        "threads": grid.values("threads") or [torch.get_num_threads()],
+        "allocator": grid.values("allocator") or [allocator.states()[0]],
+    }
+    lists = {
+        axis.name: chosen.get(axis.name) or grid.values(axis.name) or [None] for axis in axes.of(workload)
+    }
+    for values in product(*lists.values()):
+        yield dict(zip(lists, values, strict=True))
 
 
-def _implementations(names: list[str]) -> list[str]:
-    """KeyError with the known names for an unknown one; of `all`, every one that can be imported."""
-    if ALL in names:
-        return list(IMPLEMENTATIONS)
-    return [IMPLEMENTATIONS[name].name for name in names]
-
-
-def _devices(table: Grid) -> list[str]:
-    return [usable(device) for device in table.device] or [devices()[0]]
-
-
-def _threads(table: Grid) -> list[int]:
-    return table.threads or [torch.get_num_threads()]
-
-
-def _allocators(table: Grid) -> list[str]:
-    return table.allocator or [allocator.states()[0]]
+def _implementations(grid: Grid) -> list[str]:
+    """Return the names of a grid, of `all` every one that can be imported; UnknownName for an unknown one."""
+    names = grid.values("implementation")
+    ours = [name for name in names if name != ORIGINAL]
+    found = list(IMPLEMENTATIONS) if ALL in ours else [IMPLEMENTATIONS[name].name for name in ours]
+    return found + [ORIGINAL] * (ORIGINAL in names)

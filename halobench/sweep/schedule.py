@@ -5,13 +5,13 @@ import random
 from collections.abc import Iterable, Iterator
 from itertools import groupby
 
+from halobench.axes import SIZES
 from halobench.case import Case
 from halobench.measure.measurement import work_of
 from halobench.results.record import Record
 from halobench.sweep.executors.executor import Executor
 
 TOO_LARGE = ("oom", "timeout")
-SIZES = ("batch", "heads", "height", "width", "dim_qk", "dim_v", "image_size")
 
 
 def run(

@@ -8,20 +8,26 @@ import re
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from types import GenericAlias
+from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 
 import tomli_w
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    create_model,
+)
 
+from halobench import axes
 from halobench.attention.autotune import AUTOTUNE
-from halobench.attention.problem import CHOICES
-from halobench.case import LAYOUTS, MODES
 from halobench.device import allocator, openmp
 from halobench.errors import UnknownName, UsageError
 from halobench.sweep import presets as folder_of_presets
 
-WORKLOADS = ("attention", "model")
-DIRECTIONS = {"attention": ("forward", "forward_backward"), "model": ("inference", "training")}
 RESOLUTION = re.compile(r"([1-9]\d*)(?:x([1-9]\d*))?")
 
 
@@ -40,6 +46,12 @@ def _resolution(value: str) -> str:
     return value
 
 
+def sides(resolution: str) -> tuple[int, int]:
+    """Return height and width of a map."""
+    height, _, width = resolution.partition("x")
+    return int(height), int(width or height)
+
+
 def _allocator(value: str) -> str:
     if value not in (known := allocator.states()):
         preloaded = "" if allocator.library() == "glibc" else f"; {allocator.library()} is preloaded"
@@ -47,58 +59,49 @@ def _allocator(value: str) -> str:
     return value
 
 
-Size = Annotated[int, Field(ge=1)]
-Halo = Annotated[int, Field(ge=0)]
-Resolution = Annotated[str, BeforeValidator(str), AfterValidator(_resolution)]
-Dtype = Annotated[str, _one_of(*CHOICES["dtype"])]
-Layout = Annotated[str, _one_of(*LAYOUTS)]
-Device = Annotated[str, _one_of("cpu", "cuda")]
-
-
-def _axis(*default: Any) -> Any:
-    return Field(default=list(default), min_length=1)
+SPECIAL: dict[str, Any] = {
+    "resolution": Annotated[str, BeforeValidator(str), AfterValidator(_resolution)],
+    "allocator": Annotated[str, AfterValidator(_allocator)],
+}
 
 
 class Grid(BaseModel):
-    """Axes that both workloads have; an empty `device`, `threads` or `allocator` is what the machine has."""
+    """A list of values for each axis of a workload; an empty one is up to the machine or to other axes."""
 
     model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
 
-    implementation: list[str] = _axis("all")
-    batch: list[Size] = _axis(1)
-    dtype: list[Dtype] = _axis("float32")
-    device: list[Device] = []
-    threads: list[Size] = []
-    allocator: list[Annotated[str, AfterValidator(_allocator)]] = []
+    def values(self, axis: str) -> list[Any]:
+        """Return the values of an axis by its name."""
+        found: list[Any] = getattr(self, axis)
+        return found
 
 
-class AttentionGrid(Grid):
-    """Axes of attention: `resolution` of the map, `dim` of queries and keys, `dim_v` as `dim` if empty."""
-
-    resolution: list[Resolution] = Field(min_length=1)
-    block: list[Size] = _axis(8)
-    halo: list[Halo] = _axis(3)
-    stride: list[Size] = _axis(1)
-    heads: list[Size] = _axis(1)
-    dim: list[Size] = _axis(16)
-    dim_v: list[Size] = []
-    direction: list[Annotated[str, _one_of(*DIRECTIONS["attention"])]] = _axis("forward")
-    border: list[Annotated[str, _one_of(*CHOICES["border"])]] = _axis("mask")
-    position: list[Annotated[str, _one_of(*CHOICES["position"])]] = _axis("none")
-    offset: list[Annotated[str, _one_of(*CHOICES["offset"])]] = _axis("exact")
-    scale: list[float] = []
-    position_scale: list[float] = _axis(1.0)
-    layout: list[Layout] = _axis("bhyxd")
+def _grid(name: str, workload: str) -> type[Grid]:
+    fields: dict[str, Any] = {}
+    for axis in axes.of(workload):
+        default = axis.default_in(workload)
+        least = int(axis.required or bool(default))
+        given = Field(min_length=least) if axis.required else Field(default=list(default), min_length=least)
+        fields[axis.name] = (GenericAlias(list, (_kind(axis, workload),)), given)
+    return create_model(name, __base__=Grid, __doc__=f"A grid of {workload} cases.", **fields)
 
 
-class ModelGrid(Grid):
-    """Axes of models: an empty `image_size` is each model's own."""
+def _kind(axis: axes.Axis, workload: str) -> Any:
+    """Return the type of one value, as pydantic checks it."""
+    if axis.name in SPECIAL:
+        return SPECIAL[axis.name]
+    if axis.kind is int:
+        return Annotated[int, Field(ge=axis.least)]
+    allowed = axis.allowed_in(workload)
+    return Annotated[str, _one_of(*allowed)] if allowed else axis.kind
 
-    model: list[str] = Field(min_length=1)
-    image_size: list[Size] = []
-    direction: list[Annotated[str, _one_of(*DIRECTIONS["model"])]] = _axis("inference")
-    mode: list[Annotated[str, _one_of(*MODES)]] = _axis("eager")
-    layout: list[Annotated[str, _one_of("nchw", "channels_last")]] = _axis("nchw")
+
+if TYPE_CHECKING:
+    AttentionGrid: TypeAlias = Grid
+    ModelGrid: TypeAlias = Grid
+else:
+    AttentionGrid, ModelGrid = _grid("AttentionGrid", "attention"), _grid("ModelGrid", "model")
+GRIDS: dict[str, type[Grid]] = {"attention": AttentionGrid, "model": ModelGrid}
 
 
 class RunSettings(BaseModel):
@@ -157,19 +160,19 @@ def from_file(path: Path) -> dict[str, Any]:
         raise UsageError(f"{path} is not TOML: {error}") from None
 
 
-def spec(content: Mapping[str, Any], axes: Mapping[str, list[str]], run: Mapping[str, Any]) -> Spec:
+def spec(content: Mapping[str, Any], given: Mapping[str, list[str]], run: Mapping[str, Any]) -> Spec:
     """A checked spec, with axes and run settings replaced by those given.
 
     An axis replaces that of every table which has it; a workload whose directions are not among those
     given is dropped. UsageError says in one line what is wrong and what is allowed.
     """
-    tables = {kind: _tables(kind, content.get(kind, [])) for kind in WORKLOADS}
+    tables = {kind: _tables(kind, content.get(kind, [])) for kind in axes.WORKLOADS}
     (settings,) = _tables("run", content.get("run", {}))
-    replaced = {kind: [_replaced(kind, table, axes) for table in tables[kind]] for kind in WORKLOADS}
-    _must_have_effect(axes, tables)
+    replaced = {kind: [_replaced(kind, table, given) for table in tables[kind]] for kind in axes.WORKLOADS}
+    _must_have_effect(given, tables)
     kept = {
-        kind: [table for table in replaced[kind] if "direction" not in axes or table["direction"]]
-        for kind in WORKLOADS
+        kind: [table for table in replaced[kind] if "direction" not in given or table["direction"]]
+        for kind in axes.WORKLOADS
     }
     try:
         return Spec.model_validate({**content, **kept, "run": {**settings, **run}})
@@ -179,7 +182,7 @@ def spec(content: Mapping[str, Any], axes: Mapping[str, list[str]], run: Mapping
 
 def to_toml(spec: Spec) -> str:
     """Return the spec as a file that gives the same again; an empty axis is left out."""
-    grids = {kind: [grid.model_dump() for grid in getattr(spec, kind)] for kind in WORKLOADS}
+    grids = {kind: [grid.model_dump() for grid in getattr(spec, kind)] for kind in axes.WORKLOADS}
     known = {
         kind: [{name: values for name, values in grid.items() if values != []} for grid in found]
         for kind, found in grids.items()
@@ -196,27 +199,26 @@ def _tables(name: str, content: Any) -> list[dict[str, Any]]:
     return tables
 
 
-def _replaced(kind: str, table: dict[str, Any], axes: Mapping[str, list[str]]) -> dict[str, Any]:
-    known = (AttentionGrid if kind == "attention" else ModelGrid).model_fields
-    given = {name: list(values) for name, values in axes.items() if name in known}
-    if "direction" in given:
-        _must_be_directions(given["direction"])
-        given["direction"] = [value for value in given["direction"] if value in DIRECTIONS[kind]]
-    return {**table, **given}
+def _replaced(kind: str, table: dict[str, Any], given: Mapping[str, list[str]]) -> dict[str, Any]:
+    own = {axis.name: list(given[axis.name]) for axis in axes.of(kind) if axis.name in given}
+    if "direction" in own:
+        _must_be_directions(own["direction"])
+        allowed = axes.BY_NAME["direction"].allowed_in(kind)
+        own["direction"] = [value for value in own["direction"] if value in allowed]
+    return {**table, **own}
 
 
 def _must_be_directions(values: list[str]) -> None:
-    every = [name for names in DIRECTIONS.values() for name in names]
+    every = [name for kind in axes.WORKLOADS for name in axes.BY_NAME["direction"].allowed_in(kind)]
     for value in values:
         if value not in every:
             raise UsageError(f"direction: {value!r} must be one of {', '.join(every)}")
 
 
-def _must_have_effect(axes: Mapping[str, list[str]], tables: Mapping[str, list[Any]]) -> None:
-    fields = {"attention": AttentionGrid.model_fields, "model": ModelGrid.model_fields}
-    for name in axes:
-        if not any(tables[kind] and name in fields[kind] for kind in WORKLOADS):
-            kinds = [kind for kind in WORKLOADS if name in fields[kind]]
+def _must_have_effect(given: Mapping[str, list[str]], tables: Mapping[str, list[Any]]) -> None:
+    for name in given:
+        kinds = axes.BY_NAME[name].workloads
+        if not any(tables[kind] for kind in kinds):
             raise UsageError(
                 f"{name} is an axis of {' and '.join(kinds)}, and there is none of that to measure"
             )

@@ -193,7 +193,8 @@ def test_arrows_go_from_case_to_case_and_say_what_it_is(seen):
     assert not hidden
     assert label == "naive_global/forward/2x4x16x16d16/b8h3/mask/none/float32/cpu2: 1 MiB"
     assert "4 ms, 95 % interval 4 ms to 4 ms; 6 samples" in words
-    assert "halobench sweep smoke --workload attention --implementation naive_global" in words
+    assert "halobench sweep smoke --workload attention --resolution 16x16" in words
+    assert "--implementation naive_global" in words
 
 
 def test_a_pointer_means_the_nearest_case(seen):

@@ -160,10 +160,10 @@ def test_models_are_multiplied_out_too():
 
 
 def test_a_bug_in_a_case_is_no_impossible_combination(monkeypatch):
-    def broken(**_):
+    def broken(fields):
         raise ValueError("of a library")
 
-    monkeypatch.setattr("halobench.sweep.plan.Problem", broken)
+    monkeypatch.setattr("halobench.sweep.plan.case_of", broken)
     with pytest.raises(ValueError, match="of a library") as error:
         plan(spec.spec(spec.preset("smoke"), {}, {}))
     assert error.type is ValueError

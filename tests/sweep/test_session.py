@@ -96,7 +96,7 @@ def test_what_was_interrupted_goes_on_where_it_stopped(registered, measured, qui
 def test_the_page_and_the_tables_show_it(measured):
     folder = measured(FakeMachine())
     frame = write([folder], folder, repeating([folder]))
-    assert (folder / "report.html").stat().st_size > 10_000
+    page = (folder / "report.html").read_text(encoding="utf-8")
+    assert "fastest here: fast, on 2 of 2 problems; 3x over slow at 8x8" in page
     ratio = frame.pivot(index="height", columns="implementation", values="time_s")
     assert (ratio["slow"] / ratio["fast"]).to_list() == pytest.approx([3.0, 3.0])
-    assert "| slow" in (folder / "tables" / "peers.md").read_text()

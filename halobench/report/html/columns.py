@@ -8,27 +8,19 @@ from typing import Any
 import pandas as pd
 
 from halobench.report import style
+from halobench.results.columns import BY_NAME, COLUMNS, SAMPLES
 from halobench.results.derived import METRICS, problem_columns
-from halobench.results.frame import RAW
 from halobench.units import BYTES, COUNT, FLOP, SECONDS
 
-HEADS = {
-    "time_s": "time",
-    "speedup": "speed-up",
-    "peak_bytes": "peak memory",
-    "reserved_bytes": "reserved memory",
-    "min_bytes": "least traffic",
-    "flop": "useful operations",
-    "flop_executed": "executed operations",
-    "params": "parameters",
-    "top1": "top-1 accuracy",
-}
 SHOWN = ("status", "time_s", "spread", "speedup", "peak_bytes", "flop", "flop_executed", "samples", "reason")
 SIDES = ("height", "width", "image_size")  # said by the resolution already
-PROSE = ("reason", "device_state", "traceback")  # long: to the right of all numbers
-KINDS = {"flop": "flop", "flop_executed": "flop", "params": "count", "top1": "percent"}
-KINDS |= {"system_share": "percent"}
-KINDS |= {"spread": "spread", "resolution": "resolution"}
+KINDS = {
+    "spread": "spread",
+    "resolution": "resolution",
+    "run": "word",
+    "command": "word",
+}  # of the page's own
+BARE = {"x": "ratio", "share": "percent"}  # units of metrics that the values are written with
 UNITS = {"seconds": SECONDS, "bytes": BYTES, "flop": FLOP, "count": COUNT}
 
 
@@ -49,11 +41,11 @@ class Column:
 def data(frame: pd.DataFrame, command: Command | None = None) -> dict[str, Any]:
     """What the script reads: columns that hold anything, a list a case, units, and colours."""
     rows = _derived(frame, command)
-    names = [name for name in rows.columns if name != RAW and _says_anything(rows[name])]
+    names = [name for name in rows.columns if name != SAMPLES and _says_anything(rows[name])]
     asked = {"implementation", "resolution", *problem_columns(rows)}
-    metric_units = {name: entry.unit for name, entry in METRICS.items()}
+    metrics = {name: entry.unit for name, entry in METRICS.items()}
     return {
-        "columns": [asdict(_column(rows, name, name in asked, metric_units.get(name))) for name in names],
+        "columns": [asdict(_column(rows, name, name in asked, metrics.get(name))) for name in names],
         "rows": [[_plain(row[name]) for name in names] for row in rows.to_dict("records")],
         "units": {kind: list(units.items()) for kind, units in UNITS.items()},
         "colours": {
@@ -70,9 +62,9 @@ def _derived(frame: pd.DataFrame, command: Command | None) -> pd.DataFrame:
     rows.insert(rows.columns.get_loc("batch"), "resolution", [_resolution(row) for row in records])
     spread = (rows["time_high_s"] - rows["time_low_s"]) / 2 / rows["time_s"]
     rows.insert(rows.columns.get_loc("time_s") + 1, "spread", spread)
-    prose = [rows.pop(name) for name in PROSE]
+    long = [rows.pop(column.name) for column in COLUMNS if column.kind == "prose"]  # behind all numbers
     return rows.assign(
-        **{str(words.name): words for words in prose},
+        **{str(words.name): words for words in long},
         command=["" if command is None else command(row) for row in records],
     )
 
@@ -86,28 +78,24 @@ def _says_anything(values: pd.Series) -> bool:
     return bool((values.notna() & (values != "")).any())
 
 
-def _column(rows: pd.DataFrame, name: str, asked: bool, unit: str | None) -> Column:
+def _column(rows: pd.DataFrame, name: str, asked: bool, metric_unit: str | None) -> Column:
     """Shown at first is what was measured, and what of the question differs among cases of a workload."""
     alike = [rows] if name == "workload" else [cases for _, cases in rows.groupby("workload")]
     differs = asked and name not in SIDES and any(cases[name].nunique() > 1 for cases in alike)
-    return Column(name, _head(name, unit), _kind(rows[name], unit), asked, differs or name in SHOWN)
+    return Column(name, _head(name, metric_unit), _kind(name, metric_unit), asked, differs or name in SHOWN)
 
 
-def _head(name: str, unit: str | None) -> str:
-    words = HEADS.get(name, name.removesuffix("_s").replace("_", " "))
-    return words if unit in (None, "x") else f"{words} [{unit}]"
+def _kind(name: str, metric_unit: str | None) -> str:
+    """A function of the script that reads the values; `metric_unit` is None for what is no metric."""
+    if name in BY_NAME:
+        kind = BY_NAME[name].kind
+        return "word" if kind == "prose" else kind
+    return KINDS[name] if metric_unit is None else BARE.get(metric_unit, "number")
 
 
-def _kind(values: pd.Series, unit: str | None) -> str:
-    """A function of the script that reads them; `unit` is that of a metric, None for any other column."""
-    name = str(values.name)
-    if name in KINDS:
-        return KINDS[name]
-    if not pd.api.types.is_numeric_dtype(values):
-        return "word"
-    if unit is not None:
-        return "ratio" if unit == "x" else "number"
-    return "seconds" if name.endswith("_s") else "bytes" if name.endswith("_bytes") else "number"
+def _head(name: str, metric_unit: str | None) -> str:
+    heading = BY_NAME[name].head if name in BY_NAME else name.replace("_", " ")
+    return heading if metric_unit is None or metric_unit in BARE else f"{heading} [{metric_unit}]"
 
 
 def _plain(value: Any) -> Any:
