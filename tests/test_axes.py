@@ -1,4 +1,4 @@
-"""The table of axes is whole: what is asked of a case is in the table, in ids, on the command line, in words."""
+"""The table of axes is whole: what is asked of a case is in the table, in ids and in words."""
 
 import dataclasses
 

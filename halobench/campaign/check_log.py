@@ -16,6 +16,7 @@ from halobench.attention import check, oracle
 from halobench.attention.implementation import IMPLEMENTATIONS
 from halobench.attention.problem import Problem
 from halobench.attention.problem_sets import PROBLEMS, SETS
+from halobench.deadline import NEVER, Deadline
 from halobench.device import ptxas
 from halobench.device.device import answers
 from halobench.isolate import ChildFailure
@@ -50,8 +51,10 @@ class CheckResult:
         return Asked(self.implementation, self.dtype, self.problem)
 
 
-def tell_all(asked: Iterable[Asked], device: str, file: Path, processes: int) -> None:
-    """Append a line for each that has none yet, in so many processes at once.
+def tell_all(
+    asked: Iterable[Asked], device: str, file: Path, processes: int, deadline: Deadline = NEVER
+) -> bool:
+    """Append a line for each that has none yet, in so many processes at once; False if time was over first.
 
     Where one ends without a result, its problem gets a line that says so, and a new one goes on behind it.
     """
@@ -63,20 +66,24 @@ def tell_all(asked: Iterable[Asked], device: str, file: Path, processes: int) ->
     pool = ThreadPoolExecutor(processes)
     try:
         shares = [left[start::count] for start in range(count)]
-        list(pool.map(partial(_tell_share, device=device, file=file), shares))
-    finally:  # also when time is up: children end after the problem that they are at
+        each = partial(_tell_share, device=device, file=file, deadline=deadline)
+        return all(list(pool.map(each, shares)))
+    finally:  # also when the user interrupts: children end after the problem that they are at
         stop.touch()
         pool.shutdown(cancel_futures=True)
         stop.unlink()
 
 
-def _tell_share(share: list[Asked], device: str, file: Path) -> None:
-    while share and not _stop(file).exists():
-        done = isolate.run_isolated(partial(tell, share, device, file), ENOUGH_S * len(share))
+def _tell_share(share: list[Asked], device: str, file: Path, deadline: Deadline) -> bool:
+    """Return whether all of the share has its line; the problem that the deadline ends has none."""
+    while share and not _stop(file).exists() and not deadline.over:
+        limit_s = min(ENOUGH_S * len(share), deadline.left_s)
+        done = isolate.run_isolated(partial(tell, share, device, file), limit_s)
         told = {line.asked for line in read(file)}
         share = [each for each in share if each not in told]
-        if share and isinstance(done, ChildFailure):
+        if share and isinstance(done, ChildFailure) and not deadline.over:
             add(CheckResult(**share.pop(0)._asdict(), status=done.status, reason=done.reason), file)
+    return not share
 
 
 def tell(asked: Iterable[Asked], device: str, file: Path) -> None:

@@ -7,10 +7,8 @@ skips it and goes on inside a sweep that was not finished.
 import json
 import os
 import re
-import signal
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +17,8 @@ from halobench.attention import autotune
 from halobench.campaign import merge, summary
 from halobench.campaign.steps import PARTS, PRELOAD, ROOT, Step
 from halobench.campaign.summary import JSON, entries
-from halobench.campaign.sweeps import OutOfTime, Setup, runs
+from halobench.campaign.sweeps import Setup, runs
+from halobench.deadline import Deadline, OutOfTime
 from halobench.device.device import devices
 from halobench.errors import UsageError
 from halobench.files import replaced
@@ -152,30 +151,13 @@ def _left(before: dict[str, Any], part: Step, left: float) -> dict[str, Any]:
 def _attempt(part: Step, setup: Setup, before: dict[str, Any], left: float) -> dict[str, Any]:
     start = time.monotonic()
     try:
-        with _limited(left):
-            status, detail = DONE, part.do(setup)
+        status, detail = DONE, part.do(setup, Deadline.after(left))
     except OutOfTime as late:
         status, detail = UNFINISHED, f"out of time, the next call goes on. {late}".strip()
     except Exception as error:  # one broken part must not end the campaign
         status, detail = FAILED, f"{type(error).__name__}: {error}".splitlines()[0]
     seconds = before["seconds"] + time.monotonic() - start
     return before | {"status": status, "seconds": seconds, "detail": detail}
-
-
-@contextmanager
-def _limited(seconds: float) -> Iterator[None]:
-    """OutOfTime inside, when they are over."""
-
-    def late(*_: object) -> None:
-        raise OutOfTime
-
-    before = signal.signal(signal.SIGALRM, late)
-    signal.setitimer(signal.ITIMER_REAL, seconds)
-    try:
-        yield
-    finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, before)
 
 
 def _keep(out: Path, found: dict[str, dict[str, Any]]) -> None:

@@ -2,6 +2,7 @@
 
 import importlib.util
 import json
+import math
 import os
 import subprocess
 import sys
@@ -10,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import pandas as pd
 
@@ -22,6 +23,7 @@ from halobench.campaign.check_log import Asked, CheckResult
 from halobench.campaign.speed import BESIDE, OURS
 from halobench.campaign.sweeps import Setup, counts, runs, sweep, sweep_seconds
 from halobench.case import AttentionCase
+from halobench.deadline import Deadline, OutOfTime
 from halobench.device import ceilings, ptxas
 from halobench.errors import UsageError
 from halobench.isolate import ChildFailure
@@ -32,6 +34,7 @@ from halobench.results.environment import environment
 from halobench.sweep.command_line import repeating
 from halobench.sweep.executors import process
 
+T = TypeVar("T")
 ROOT = Path(__file__).parents[2]
 CEILINGS_S, SPEED_S, CLOCK_S, PTXAS_S = 60.0, 90.0, 60.0, 60.0  # at most: a group, a problem, a child
 TUNED = ["32x32 n8 d16 b8h3", "64x64 n8 d8 b8h3"]
@@ -53,19 +56,19 @@ SMALL_TITLES = ("one position", "no halo", "zero border")
 
 @dataclass(frozen=True)
 class Step:
-    """`do` says in a line what came of it; it is not begun with less than `least_s` seconds left.
+    """`do` says in a line what came of it, or raises OutOfTime; it is begun with `least_s` seconds or more.
 
     After `most_s` it makes room for the parts behind it, and goes on if time is left after these.
     """
 
     about: str
-    do: Callable[[Setup], str]
+    do: Callable[[Setup, Deadline], str]
     estimate: Callable[[Setup], float]
     least_s: float
     most_s: float = 1e9
 
 
-def tests(setup: Setup) -> str:
+def tests(setup: Setup, deadline: Deadline) -> str:
     """Warnings are no errors here: the packages of a borrowed machine are its own."""
     folder = ROOT / "tests"
     if importlib.util.find_spec("pytest") is None or not folder.is_dir():
@@ -76,45 +79,70 @@ def tests(setup: Setup) -> str:
         command += ["-n", str(_processes(setup))]
     path = setup.out / "tests.txt"
     with path.open("w", encoding="utf-8") as file:
-        subprocess.run(command, cwd=ROOT, stdout=file, stderr=subprocess.STDOUT, check=False)
+        try:
+            subprocess.run(
+                command,
+                cwd=ROOT,
+                stdout=file,
+                stderr=subprocess.STDOUT,
+                timeout=_timeout(deadline),
+                check=False,
+            )
+        except subprocess.TimeoutExpired:
+            raise OutOfTime from None
     return path.read_text(encoding="utf-8", errors="replace").strip().rpartition("\n")[2].strip("= ")
 
 
-def check(setup: Setup) -> str:
+def check(setup: Setup, deadline: Deadline) -> str:
     """Ours on all problems that are chosen to hurt and all that are timed, in many processes at once."""
     titles = list(SMALL_TITLES) if setup.small else [*SETS["all"], *PROBLEMS]
     dtypes = ("float32",) if setup.small else DTYPES
     name = "haloed_blocked" if setup.small else OURS
-    return _told(setup, "check.jsonl", [Asked(name, dtype, title) for title in titles for dtype in dtypes])
+    asked = [Asked(name, dtype, title) for title in titles for dtype in dtypes]
+    return _told(setup, "check.jsonl", asked, deadline)
 
 
-def check_peers(setup: Setup) -> str:
+def check_peers(setup: Setup, deadline: Deadline) -> str:
     """All others likewise; those that compile last."""
     names = sorted(set(IMPLEMENTATIONS) - {OURS}, key=lambda name: IMPLEMENTATIONS[name].compile_s > 0)
     names = ["naive_global"] if setup.small else names
     titles = SMALL_TITLES if setup.small else tuple(PROBLEMS)
     dtypes = ("float32",) if setup.small else DTYPES
     asked = [Asked(name, dtype, title) for name in names for dtype in dtypes for title in titles]
-    return _told(setup, "check_peers.jsonl", asked)
+    return _told(setup, "check_peers.jsonl", asked, deadline)
 
 
-def _told(setup: Setup, name: str, asked: list[Asked]) -> str:
+def _told(setup: Setup, name: str, asked: list[Asked], deadline: Deadline) -> str:
     file = setup.out / name
-    check_log.tell_all(dict.fromkeys(asked), setup.device, file, _processes(setup))
-    return counts(pd.Series([line.status for line in check_log.read(file)]))
+    whole = check_log.tell_all(dict.fromkeys(asked), setup.device, file, _processes(setup), deadline)
+    told = counts(pd.Series([line.status for line in check_log.read(file)]))
+    if not whole:
+        raise OutOfTime(told)
+    return told
+
+
+def _isolated(call: Callable[[], T], limit_s: float, deadline: Deadline) -> T | ChildFailure:
+    """Run a call in a child; OutOfTime where it was the deadline that ended it."""
+    done = isolate.run_isolated(call, min(limit_s, deadline.left_s))
+    if isinstance(done, ChildFailure) and done.status == "timeout" and deadline.over:
+        raise OutOfTime
+    return done
+
+
+def _timeout(deadline: Deadline) -> float | None:
+    return None if math.isinf(deadline.left_s) else deadline.left_s
 
 
 def _processes(setup: Setup) -> int:
     return 2 if setup.small else max(1, min(12, (os.cpu_count() or 1) - 2))
 
 
-def bundled_ptxas(setup: Setup) -> str:
+def bundled_ptxas(setup: Setup, deadline: Deadline) -> str:
     """What the ptxas in Triton's wheel makes of the kernel that release 12.8 is known to miscompile."""
     if setup.device != "cuda":
         return "not run: it needs a GPU"
-    done = isolate.run_isolated(
-        partial(_with_bundled, Asked(OURS, "bfloat16", MISCOMPILED), setup.device), PTXAS_S
-    )
+    asked = Asked(OURS, "bfloat16", MISCOMPILED)
+    done = _isolated(partial(_with_bundled, asked, setup.device), PTXAS_S, deadline)
     line = (
         f"{done.status}: {done.reason}"
         if isinstance(done, ChildFailure)
@@ -131,7 +159,7 @@ def _with_bundled(asked: Asked, device: str) -> CheckResult:
         return check_log.verdict(asked, device)
 
 
-def compare_speed(setup: Setup) -> str:
+def compare_speed(setup: Setup, deadline: Deadline) -> str:
     """A problem after the other, each in a process of its own; what is there already is not done again."""
     file = setup.out / summary.SPEED
     known = {found["problem"] for found in speed.read(file)}
@@ -140,7 +168,7 @@ def compare_speed(setup: Setup) -> str:
     for title, problem in problems.items():
         if title not in known:
             call = partial(speed.measure, title, problem, BESIDE, setup.device, LAYOUT)
-            done = isolate.run_isolated(call, SPEED_S)
+            done = _isolated(call, SPEED_S, deadline)
             if isinstance(done, ChildFailure):
                 told.append(f"{title} {done.status}: {done.reason}")
             else:
@@ -148,20 +176,21 @@ def compare_speed(setup: Setup) -> str:
     return "; ".join([f"{len(speed.read(file))} problems", *told])
 
 
-def clocks(setup: Setup) -> str:
+def clocks(setup: Setup, deadline: Deadline) -> str:
     """How a flush and the time since the last work change what a clock says."""
     if setup.device != "cuda":
         return "not run: a CPU has one clock"
-    done = isolate.run_isolated(partial(speed.clocks, STANDARD[TUNED[0]], LAYOUT), CLOCK_S)
+    done = _isolated(partial(speed.clocks, STANDARD[TUNED[0]], LAYOUT), CLOCK_S, deadline)
     if isinstance(done, ChildFailure):
         raise RuntimeError(f"{done.status}: {done.reason}")
     (setup.out / summary.CLOCK).write_text(json.dumps(done), encoding="utf-8")
     return "; ".join(f"{name} {seconds * 1e6:.1f} us" for name, seconds in done["medians"].items())
 
 
-def tune(setup: Setup) -> str:
+def tune(setup: Setup, deadline: Deadline) -> str:
     """A problem's kernels in a process of its own; all trials are kept in `cache/tuned`."""
-    told, right = [], 0
+    told: list[str] = []
+    right = 0
     for title in TUNED:
         problem = STANDARD[title]
         if reason := IMPLEMENTATIONS[OURS].unsupported(problem, setup.device, "forward_backward"):
@@ -170,7 +199,10 @@ def tune(setup: Setup) -> str:
             implementation=OURS, direction="forward_backward", problem=problem, layout=LAYOUT,
             device=setup.device,
         )  # fmt: skip
-        found = process.measure(case, Settings(stop=StoppingCriterion(seconds=0.01)), TUNING_S)
+        settings = Settings(stop=StoppingCriterion(seconds=0.01))
+        found = process.measure(case, settings, min(TUNING_S, deadline.left_s))
+        if found.status == "timeout" and deadline.over:
+            raise OutOfTime("; ".join(told))
         told.append(f"{title}: {found.config or found.reason} ({found.status})")
         right += found.status == "ok"
     if not right:
@@ -178,11 +210,11 @@ def tune(setup: Setup) -> str:
     return "; ".join(told)
 
 
-def measure_ceilings(setup: Setup) -> str:
+def measure_ceilings(setup: Setup, deadline: Deadline) -> str:
     """A group that fails leaves a reason."""
     found: dict[str, Any] = {"environment": environment([]), "ceilings": {}, "failed": {}}
     for name, measure in ceilings.GROUPS.items():
-        done = isolate.run_isolated(partial(measure, setup.device, setup.small), CEILINGS_S)
+        done = _isolated(partial(measure, setup.device, setup.small), CEILINGS_S, deadline)
         if isinstance(done, ChildFailure):
             found["failed"][name] = f"{done.status}: {done.reason}"
         else:
@@ -191,9 +223,11 @@ def measure_ceilings(setup: Setup) -> str:
     return f"{len(found['ceilings'])} measured" + "".join(f"; no {name}" for name in found["failed"])
 
 
-def reports(setup: Setup) -> str:
-    told = []
+def reports(setup: Setup, deadline: Deadline) -> str:
+    told: list[str] = []
     for name, folder in runs(setup.out).items():
+        if deadline.over:
+            raise OutOfTime("; ".join(told))
         try:
             output.write([folder], folder, repeating([folder]))
             told.append(f"a page of {name}")

@@ -8,6 +8,7 @@ from pathlib import Path
 import pandas as pd
 
 from halobench.console import console
+from halobench.deadline import Deadline, OutOfTime
 from halobench.errors import UsageError
 from halobench.results.store import NAME, Store
 from halobench.sweep import estimate, session
@@ -29,10 +30,6 @@ SMALL = {  # axes of a sweep that tries everything out on a CPU
 }  # fmt: skip
 
 
-class OutOfTime(BaseException):
-    """The time of this call is spent; the next one goes on. No `except Exception` may keep it."""
-
-
 @dataclass(frozen=True)
 class Setup:
     """Where a campaign writes, what it measures, and whether it only tries everything out."""
@@ -42,13 +39,11 @@ class Setup:
     small: bool
 
 
-def sweep(setup: Setup, *, name: str) -> str:
+def sweep(setup: Setup, deadline: Deadline, *, name: str) -> str:
     """Begin, or go on; what was begun on another machine is left as it is, and begun again beside it."""
     run_store, settings = _opened(setup, name)
-    try:
-        session.measure(run_store, settings, console())
-    except OutOfTime:
-        raise OutOfTime(_measured(run_store)) from None
+    if not session.measure(run_store, settings, console(), deadline=deadline):
+        raise OutOfTime(_measured(run_store))
     return _measured(run_store)
 
 

@@ -7,6 +7,7 @@ from itertools import groupby
 
 from halobench.axes import SIZES
 from halobench.case import Case
+from halobench.deadline import NEVER, Deadline
 from halobench.measure.measurement import work_of
 from halobench.results.record import Record
 from halobench.sweep.executors.executor import Executor
@@ -14,17 +15,19 @@ from halobench.sweep.executors.executor import Executor
 TOO_LARGE = ("oom", "timeout")
 
 
-def run(
+def run(  # noqa: PLR0913  what a run was begun with, and what it is resumed with
     plan: Iterable[Case],
     executor: Executor,
     *,
     replicates: int = 1,
     seed: int = 0,
     before: Iterable[Record] = (),
+    deadline: Deadline = NEVER,
 ) -> Iterator[Record]:
     """Measure every case as often as asked; what is larger than one that was too large is left out.
 
-    `before` are the records of a run that is resumed: they are not measured again.
+    `before` are the records of a run that is resumed: they are not measured again. After the deadline no case
+    is begun.
     """
     before = list(before)
     done = {(record.case, record.replicate) for record in before}
@@ -32,6 +35,8 @@ def run(
     for replicate, case in _order(plan, replicates, random.Random(seed)):
         if (case, replicate) in done:
             continue
+        if deadline.over:
+            return
         pruned = _pruned(case, too_large)
         for record in executor.measure([case]) if pruned is None else [pruned]:
             if record.status in TOO_LARGE:

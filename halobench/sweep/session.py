@@ -8,6 +8,7 @@ from rich.console import Console
 
 from halobench.case import Case
 from halobench.console import watched
+from halobench.deadline import NEVER, Deadline
 from halobench.errors import OtherMachine
 from halobench.measure.stopping import StoppingCriterion
 from halobench.measure.workload import Settings
@@ -45,9 +46,13 @@ def measure(
     run_store: Store,
     settings: RunSettings,
     console: Console,
-    make: Callable[[Settings, RunSettings], Executor] = Processes.of,
-) -> None:
-    """Measure what has no record yet with the executor that `make` gives, and store each record."""
+    make: Callable[[Settings, RunSettings, Deadline], Executor] = Processes.of,
+    deadline: Deadline = NEVER,
+) -> bool:
+    """Measure what has no record yet with the executor that `make` gives, and store each record.
+
+    Return whether every case has one: after the deadline none is begun, and one that it ends has none.
+    """
     before = run_store.records()
     plan = run_store.plan()
     with tempfile.TemporaryDirectory(prefix="halobench-") as scratch:
@@ -60,11 +65,21 @@ def measure(
             truths=truths,
             compiled=Path(scratch, "compiled"),
         )
-        executor = make(each, settings)
+        executor = make(each, settings, deadline)
         executor.start(plan)
-        records = run(plan, executor, replicates=settings.replicates, seed=settings.seed, before=before)
-        for record in watched(records, len(plan) * settings.replicates - len(before), console):
+        left = len(plan) * settings.replicates - len(before)
+        records = run(
+            plan,
+            executor,
+            replicates=settings.replicates,
+            seed=settings.seed,
+            before=before,
+            deadline=deadline,
+        )
+        for record in watched(records, left, console):
             run_store.add(record)
+            left -= 1
+    return left == 0
 
 
 def settings_of(folder: Path) -> RunSettings:

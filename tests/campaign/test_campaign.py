@@ -5,7 +5,6 @@ import random
 import subprocess
 import sys
 import tarfile
-import time
 
 import pandas as pd
 import pytest
@@ -19,8 +18,9 @@ from halobench.campaign.check_log import Asked
 from halobench.campaign.runner import chosen, go_on, must_go, show_plan
 from halobench.campaign.steps import PARTS, Step
 from halobench.campaign.summary import entries
-from halobench.campaign.sweeps import OutOfTime, Setup, folders, sweep
+from halobench.campaign.sweeps import Setup, folders, sweep
 from halobench.commands import campaign
+from halobench.deadline import NEVER, Deadline, OutOfTime
 from halobench.errors import UsageError
 from halobench.isolate import ChildFailure
 from halobench.results.environment import environment
@@ -38,16 +38,14 @@ def setup(tmp_path, monkeypatch):
 
 @pytest.fixture
 def asked(monkeypatch):
-    """The cases that a sweep measures; the list of statuses can be made to end early."""
+    """The cases that a sweep measures."""
     cases = []
 
     def measure(case, settings, timeout):
-        if len(cases) == measure.most:
-            raise OutOfTime
         cases.append(case.id)
         return Record(case=case, status="ok", samples=(1e-3,) * 6)
 
-    measure.most, measure.cases = None, cases
+    measure.cases = cases
     monkeypatch.setattr(process, "measure", measure)
     return measure
 
@@ -55,7 +53,7 @@ def asked(monkeypatch):
 def parts(**calls):
     """Parts that do these, at no cost."""
     return {
-        name: Step(f"about {name}", lambda setup, do=do: do(), lambda setup: 7.0, 0.0)
+        name: Step(f"about {name}", lambda setup, deadline, do=do: do(), lambda setup: 7.0, 0.0)
         for name, do in calls.items()
     }
 
@@ -96,10 +94,10 @@ def test_tuning_tells_what_was_found_a_problem(registered, setup, monkeypatch):
         return Record(case=case, status="ok", config="forward chunk=64")
 
     monkeypatch.setattr(process, "measure", measure)
-    assert steps.tune(setup).startswith("nothing to tune: triton_fused ")
+    assert steps.tune(setup, NEVER).startswith("nothing to tune: triton_fused ")
     entry = dataclasses.replace(IMPLEMENTATIONS["triton_fused"], unsupported=runs_anywhere)
     registered(IMPLEMENTATIONS, "triton_fused", entry)
-    told = steps.tune(setup).split("; ")
+    told = steps.tune(setup, NEVER).split("; ")
     assert told == [f"{title}: forward chunk=64 (ok)" for title in steps.TUNED]
 
 
@@ -111,7 +109,7 @@ def test_the_report_is_never_done(setup):
 
 
 def test_a_part_that_does_not_fit_any_more_is_left_for_the_next_call(setup):
-    long = Step("long", lambda setup: "fine", lambda setup: 60.0, least_s=60.0)
+    long = Step("long", lambda *_: "fine", lambda setup: 60.0, least_s=60.0)
     lines = []
     (entry,) = carried(setup, {"long": long}, 10, lines.append).values()
     assert (entry["status"], entry["seconds"]) == ("left", 0.0)
@@ -119,23 +117,29 @@ def test_a_part_that_does_not_fit_any_more_is_left_for_the_next_call(setup):
     assert carried(setup, {"long": long}, 100, print)["long"]["status"] == "done"
 
 
-def test_a_part_is_stopped_when_the_time_is_over_and_the_next_call_goes_on(setup):
-    slow = parts(slow=lambda: time.sleep(30))
-    started = time.monotonic()
-    assert carried(setup, slow, 0.2, print)["slow"]["status"] == "unfinished"
-    assert time.monotonic() - started < 10
-    assert carried(setup, parts(slow=lambda: "fine"), 100, print)["slow"]["status"] == "done"
+def looks_at_the_clock(needs_s):
+    """A part that needs so long, and does not begin what it cannot end."""
+
+    def do(setup, deadline):
+        if deadline.left_s < needs_s:
+            raise OutOfTime("1 of 2")
+        return "at last"
+
+    return do
+
+
+def test_a_part_ends_at_its_deadline_and_the_next_call_goes_on(setup):
+    slow = {"slow": Step("slow", looks_at_the_clock(30), lambda setup: 1.0, 0.0)}
+    entry = carried(setup, slow, 20, print)["slow"]
+    assert (entry["status"], entry["detail"]) == ("unfinished", "out of time, the next call goes on. 1 of 2")
+    assert carried(setup, slow, 100, print)["slow"]["status"] == "done"
 
 
 def test_a_part_makes_room_for_the_next_and_goes_on_after_it(setup):
     done = []
-
-    def slow():
-        time.sleep(0.0 if done else 30)
-        return "at last"
-
-    limited = Step("slow", lambda setup: slow(), lambda setup: 1.0, 0.0, most_s=0.2)
-    found = carried(setup, {"slow": limited} | parts(next=lambda: done.append(1) or "fine"), 60, print)
+    slow = Step("slow", looks_at_the_clock(30), lambda setup: 1.0, 0.0, most_s=20)
+    found = carried(setup, {"slow": slow} | parts(next=lambda: done.append(1) or "fine"), 100, print)
+    assert done == [1]
     assert [(name, entry["status"], entry["detail"]) for name, entry in found.items()] == [
         ("slow", "done", "at last"),
         ("next", "done", "fine"),
@@ -253,6 +257,22 @@ def test_when_time_is_up_children_end_after_the_problem_they_are_at(children, tm
     assert len(check_log.read(tmp_path / "lines.jsonl")) == 3
 
 
+def test_the_problem_that_a_deadline_ends_has_no_line(children, tmp_path):
+    asked = []
+
+    class AfterOne(Deadline):
+        over = property(lambda self: bool(asked))
+
+    def late(call, timeout):
+        asked.append(call)
+        check_log.tell(ASKED[:1], "cpu", tmp_path / "lines")
+        return ChildFailure("timeout", "no result after 1 s")
+
+    isolate.run_isolated = late  # the fixture puts it back
+    assert not check_log.tell_all(ASKED, "cpu", tmp_path / "lines", 1, AfterOne())
+    assert [line.problem for line in check_log.read(tmp_path / "lines")] == ["no halo"]
+
+
 def test_what_has_a_line_is_not_asked_again(children, tmp_path):
     check_log.add(check_log.CheckResult(**ASKED[0]._asdict(), status="right"), tmp_path / "lines")
     check_log.tell_all(ASKED, "cpu", tmp_path / "lines", 2)
@@ -349,19 +369,21 @@ def test_the_seconds_of_all_calls_add_up(setup):
 
 def test_a_sweep_goes_on_where_it_was_stopped(setup, asked):
     setup.out.mkdir()
-    asked.most = 1
+
+    class AfterOne(Deadline):
+        over = property(lambda self: bool(asked.cases))
+
     with pytest.raises(OutOfTime, match="1 of 4 cases: 1 ok"):
-        sweep(setup, name="attention")
-    asked.most = None
-    assert sweep(setup, name="attention") == "4 of 4 cases: 4 ok"
+        sweep(setup, AfterOne(), name="attention")
+    assert sweep(setup, NEVER, name="attention") == "4 of 4 cases: 4 ok"
     assert len(asked.cases) == len(set(asked.cases)) == 4
 
 
 def test_what_another_machine_began_is_begun_again_beside_it(setup, asked):
-    sweep(setup, name="attention")
+    sweep(setup, NEVER, name="attention")
     path = setup.out / "attention" / ENVIRONMENT
     path.write_text(json.dumps(json.loads(path.read_text()) | {"cpu": "another"}))
-    sweep(setup, name="attention")
+    sweep(setup, NEVER, name="attention")
     assert [folder.name for folder in folders(setup.out, "attention")] == ["attention", "attention-2"]
     assert [len(Store(folder).records()) for folder in folders(setup.out, "attention")] == [4, 4]
 

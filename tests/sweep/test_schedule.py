@@ -8,6 +8,7 @@ from fakes import costing
 from halobench.attention import Problem
 from halobench.attention.implementation import IMPLEMENTATIONS
 from halobench.case import AttentionCase
+from halobench.deadline import Deadline
 from halobench.device.fake import FakeMachine
 from halobench.measure.stopping import StoppingCriterion
 from halobench.measure.workload import Settings
@@ -73,3 +74,8 @@ def test_what_was_measured_before_is_not_measured_again(machine):
 def test_another_implementation_or_direction_is_not_larger(machine):
     other = replace(case(10), direction="forward_backward")
     assert [record.status for record in measured(machine, [case(10), other])] == ["oom", "oom"]
+
+
+def test_after_the_deadline_no_case_is_begun(machine):
+    assert measured(machine, [case(4), case(8)], deadline=Deadline.after(0)) == []
+    assert machine.now_s == 0

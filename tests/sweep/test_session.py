@@ -4,18 +4,26 @@ import pytest
 from fakes import PLENTY, costing
 from rich.console import Console
 
+from halobench.attention import Problem
 from halobench.attention.implementation import IMPLEMENTATIONS
+from halobench.case import AttentionCase
+from halobench.deadline import NEVER, Deadline
 from halobench.device.fake import FakeMachine, Noise
+from halobench.measure.workload import Settings
 from halobench.report.output import write
 from halobench.results.frame import read_runs
+from halobench.results.record import Record
 from halobench.sweep import session
 from halobench.sweep.command_line import repeating
+from halobench.sweep.executors import process
 from halobench.sweep.executors.in_process import InProcess
+from halobench.sweep.executors.process import Processes
 from halobench.sweep.plan import plan
 from halobench.sweep.spec import spec
 
 FAST_S, SLOW_S = 2e-3, 6e-3
 RUN = {"seconds": 0.1}
+PROBLEM = Problem(height=4, width=4, block=2, halo=1)
 
 
 @pytest.fixture
@@ -33,7 +41,7 @@ def measured(registered, tmp_path, quiet):
         grid = {"implementation": ["slow", "fast"], "resolution": ["4", "8"], "block": [2], "halo": [1]}
         wanted = spec({"attention": [grid | axes]}, {}, RUN)
         store = session.start(tmp_path / name, plan(wanted).cases, wanted, ["sweep"])
-        session.measure(store, wanted.run, quiet, lambda each, run: InProcess(each, machine.process))
+        session.measure(store, wanted.run, quiet, lambda each, *_: InProcess(each, machine.process))
         return tmp_path / name
 
     return measure
@@ -85,11 +93,31 @@ def test_the_work_of_others_is_noted(measured):
     assert (frame["others_cores"] > 0).any()
 
 
+def test_a_case_that_the_deadline_ends_has_no_record(monkeypatch):
+    """It would be a timeout, though it had less than its time."""
+    case = AttentionCase(implementation="a", direction="forward", problem=PROBLEM)
+    limits = []
+
+    def late(case, settings, timeout):
+        limits.append(timeout)
+        return Record(case=case, status="timeout", reason="no result")
+
+    monkeypatch.setattr(process, "measure", late)
+    for deadline, statuses in (
+        (Deadline.after(0), []),
+        (Deadline.after(50), ["timeout"]),
+        (NEVER, ["timeout"]),
+    ):
+        records = list(Processes(Settings(), 120, deadline=deadline).measure([case]))
+        assert [record.status for record in records] == statuses
+    assert limits == [0, pytest.approx(50, abs=5), 120]
+
+
 def test_what_was_interrupted_goes_on_where_it_stopped(registered, measured, quiet):
     folder = measured(FakeMachine())
     store, settings = session.resume(folder, ["sweep"])
     machine = FakeMachine()
-    session.measure(store, settings, quiet, lambda each, run: InProcess(each, machine.process))
+    session.measure(store, settings, quiet, lambda each, *_: InProcess(each, machine.process))
     assert machine.now_s == 0
 
 

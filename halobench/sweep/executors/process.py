@@ -9,6 +9,7 @@ from functools import partial
 from halobench import plugins
 from halobench.attention.implementation import GROUP, IMPLEMENTATIONS
 from halobench.case import ORIGINAL, Case
+from halobench.deadline import NEVER, Deadline
 from halobench.device import openmp, ptxas
 from halobench.isolate import ChildFailure, preload, run_isolated
 from halobench.measure import compile_cache
@@ -23,23 +24,27 @@ AS_IT_IS = ("", ORIGINAL)  # cases with none of our implementations inside
 
 @dataclass(frozen=True)
 class Processes:
-    """Children of a server, one a case; a case has `timeout` seconds for all of it."""
+    """Children of a server, one per case, for `timeout` seconds; one that the deadline ends has no record."""
 
     settings: Settings
     timeout: float
     wait_policy: str = openmp.DEFAULT
+    deadline: Deadline = NEVER
 
     @classmethod
-    def of(cls, settings: Settings, run: RunSettings) -> "Processes":
+    def of(cls, settings: Settings, run: RunSettings, deadline: Deadline) -> "Processes":
         """Return the executor for the cases of such a run."""
-        return cls(settings, run.timeout, run.wait_policy)
+        return cls(settings, run.timeout, run.wait_policy, deadline)
 
     def start(self, plan: Iterable[Case]) -> None:
         start(plan, self.wait_policy)
 
     def measure(self, group: Sequence[Case]) -> Iterator[Record]:
         for case in group:
-            yield measure(case, self.settings, self.timeout)
+            record = measure(case, self.settings, min(self.timeout, self.deadline.left_s))
+            if record.status == "timeout" and self.deadline.over:
+                return
+            yield record
 
 
 def start(plan: Iterable[Case], wait_policy: str = openmp.DEFAULT) -> None:
