@@ -31,6 +31,13 @@ def tests(session: nox.Session) -> None:
 
 
 @nox.session
+def thorough(session: nox.Session) -> None:
+    """Random problems, ten times as many as `tests` has; some twenty minutes."""
+    many = {"OMP_NUM_THREADS": "1", "HALOBENCH_THOROUGH": "10"}
+    session.run("pytest", "-n", "auto", "tests/attention/test_random_problems.py", *session.posargs, env=many)
+
+
+@nox.session
 def docs(session: nox.Session) -> None:
     """Write the tables of the reference anew."""
     session.run("cog", "-I", "docs", "-r", "docs/reference.md")

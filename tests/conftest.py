@@ -1,10 +1,13 @@
 """Let peers warn, and make memory that nobody wrote to visible."""
 
+import json
 import os
+import shutil
 from contextlib import ExitStack
 
 import pytest
 import torch
+from filelock import FileLock
 
 from halobench.registry import Registry
 
@@ -23,6 +26,24 @@ def registered():
     """Register an entry for the length of a test: `registered(registry, name, entry)`."""
     with ExitStack() as stack:
         yield lambda *entry: stack.enter_context(Registry.temporarily(*entry))
+
+
+@pytest.fixture(scope="session")
+def once(tmp_path_factory):
+    """Make something once for all workers: `once(name, make)` is what `make(folder)` gave, as JSON."""
+    root = tmp_path_factory.getbasetemp()
+    root = root.parent if "PYTEST_XDIST_WORKER" in os.environ else root
+
+    def made(name, make):
+        folder = root / f"once-{name}"
+        with FileLock(f"{folder}.lock"):
+            if not (folder / "result.json").exists():
+                shutil.rmtree(folder, ignore_errors=True)  # of a worker that failed half-way
+                folder.mkdir()
+                (folder / "result.json").write_text(json.dumps(make(folder)))
+        return json.loads((folder / "result.json").read_text())
+
+    return made
 
 
 @pytest.fixture(autouse=True)

@@ -8,6 +8,7 @@ import os
 import subprocess
 import sys
 import textwrap
+from pathlib import Path
 
 import psutil
 import pytest
@@ -69,18 +70,35 @@ for name, timeout in names.items():
 """
 
 
+def plugged_in(name, body):
+    """The source of an implementation."""
+    option = ", unsupported=lambda *asked: 'needs a GPU'" if name == "elsewhere" else ""
+    lines = "right = IMPLEMENTATIONS['naive_global'].attend\n" + textwrap.dedent(body)
+    function = f"def {name}(q, k, v, position, problem):\n" + textwrap.indent(lines, "    ")
+    return f"@attention({name!r}{option})\n{function}"
+
+
 @pytest.fixture(scope="module")
-def plugins(tmp_path_factory):
-    """A folder with a distribution that plugs the bad ones in."""
-    folder = tmp_path_factory.mktemp("plugins")
+def plugins(once):
+    """A folder with a distribution that plugs the bad ones in, and name -> status, reason and so on."""
+    folder, outcomes = once("badly_behaved", lambda folder: (str(folder), behaved(plug_in(folder))))
+    return Path(folder), outcomes
+
+
+@pytest.fixture
+def outcomes(plugins):
+    """Name -> status, reason, how many samples, FLOPs, the shortest sample."""
+    return plugins[1]
+
+
+def plug_in(folder):
     (folder / "badly_behaved").mkdir()
     (folder / "badly_behaved" / "__init__.py").touch()
-    for name, body in BAD.items():
-        option = ", unsupported=lambda *asked: 'needs a GPU'" if name == "elsewhere" else ""
-        lines = "right = IMPLEMENTATIONS['naive_global'].attend\n" + textwrap.dedent(body)
-        function = f"def {name}(q, k, v, position, problem):\n" + textwrap.indent(lines, "    ")
-        file = folder / "badly_behaved" / f"{name}.py"
-        file.write_text(f"{HEAD}\n{AT_IMPORT.get(name, '')}\n@attention({name!r}{option})\n{function}")
+    apart = {name: {name: BAD[name]} for name in AT_IMPORT}  # each import is tried in a process of its own
+    together = {name: body for name, body in BAD.items() if name not in AT_IMPORT}
+    for file, bodies in (apart | {"wrong": together}).items():
+        source = "\n".join([HEAD, AT_IMPORT.get(file, ""), *(plugged_in(*each) for each in bodies.items())])
+        (folder / "badly_behaved" / f"{file}.py").write_text(source)
     info = folder / "badly_behaved-1.0.dist-info"
     info.mkdir()
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: badly-behaved\nVersion: 1.0\n")
@@ -88,9 +106,7 @@ def plugins(tmp_path_factory):
     return folder
 
 
-@pytest.fixture(scope="module")
-def outcomes(plugins):
-    """Name -> status, reason, how many samples, FLOPs, the shortest sample."""
+def behaved(plugins):
     timeouts = {"haloed_blocked": 60} | dict.fromkeys(BAD, 60) | {"hangs": 2, "late": 1}
     del timeouts["not_asked_for"]
     environment = os.environ | {"PYTHONPATH": str(plugins), "SLEEPER": str(plugins / "sleeper")}
@@ -144,7 +160,7 @@ def test_a_child_that_does_not_end_after_its_result_is_ended(outcomes):
 
 
 def test_what_a_child_that_hangs_has_started_is_killed_too(outcomes, plugins):
-    sleeper = int((plugins / "sleeper").read_text())
+    sleeper = int((plugins[0] / "sleeper").read_text())
     assert not psutil.pid_exists(sleeper) or psutil.Process(sleeper).status() == psutil.STATUS_ZOMBIE
 
 

@@ -28,9 +28,12 @@ def run(*command, cwd, **environment):
 
 
 @pytest.fixture(scope="module")
-def installed(tmp_path_factory):
+def installed(once):
     """A folder that holds the wheel's content, and nothing of the checkout."""
-    folder = tmp_path_factory.mktemp("wheel")
+    return Path(once("wheel", installing))
+
+
+def installing(folder):
     shutil.copytree(ROOT, folder / "copy", ignore=NOT_SOURCE)
     run("-m", "build", "--no-isolation", "--outdir", str(folder / "dist"), cwd=folder / "copy")
     found = sorted(path.suffix for path in (folder / "dist").iterdir())
@@ -39,7 +42,7 @@ def installed(tmp_path_factory):
     (wheel,) = (folder / "dist").glob("*.whl")
     target = folder / "installed"
     run("-m", "pip", "install", "--quiet", "--no-deps", "--target", str(target), str(wheel), cwd=folder)
-    return target
+    return str(target)
 
 
 @pytest.mark.slow
@@ -67,15 +70,14 @@ def test_the_wheel_sweeps_without_the_checkout(installed, tmp_path):
         "smoke",
         "--implementation",
         "haloed_chunked",
+        *("--workload", "attention", "--direction", "forward", "--border", "zero", "--position", "sum"),
         "--out",
         "run",
         cwd=tmp_path,
         PYTHONPATH=str(installed),
         PYTHONSAFEPATH="1",
     )
-    assert "measured: 10 cases" in told
+    assert "measured: 2 cases" in told
     origin = run("-c", "import halobench; print(halobench.__file__)", cwd=tmp_path, PYTHONPATH=str(installed))
     assert Path(origin.strip()).is_relative_to(installed)
-    where = run("-m", "halobench", "list", cwd=tmp_path, PYTHONPATH=str(installed), PYTHONSAFEPATH="1")
-    assert "haloed_chunked" in where
     assert (tmp_path / "run" / "report.html").stat().st_size > 100_000

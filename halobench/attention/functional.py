@@ -27,7 +27,7 @@ def halo_attention(  # noqa: PLR0913  the public call: one keyword an option of 
     offset: str = "exact",
     implementation: str = "auto",
 ) -> Tensor:
-    """Attention of every query to the block it lies in and `halo` positions around it.
+    """Compute attention of every query to the block it lies in and `halo` positions around it.
 
     Args:
         q: `(batch, heads, ceil(height / stride), ceil(width / stride), dim_qk)`, in any memory layout.
@@ -50,6 +50,11 @@ def halo_attention(  # noqa: PLR0913  the public call: one keyword an option of 
     Raises:
         ValueError: shapes, dtypes or devices that do not fit, or a problem the implementation cannot do.
         KeyError: an unknown implementation; the message lists the known.
+
+    Example:
+        >>> q, k, v = (torch.randn(1, 4, 32, 32, 16) for _ in range(3))
+        >>> halo_attention(q, k, v, block=8, halo=3).shape
+        torch.Size([1, 4, 32, 32, 16])
     """
     tables = () if position is None else (position[0].shape, position[1].shape)
     given = (

@@ -75,10 +75,28 @@ def attention(  # noqa: PLR0913  one keyword a field of the contract
 ) -> Callable[[Attend], Attend]:
     """Register an implementation: a function of queries, keys, values, position tables and the problem.
 
-    The arguments are the attributes of `Implementation`.
+    Args:
+        name: letters, digits and underscores; the name of the plug-in's file.
+        unsupported: `(problem, device, direction)` to the reason why it cannot do that, or None.
+        slots: query-slot pairs that it computes for a problem, padding included.
+        adapt: what a wrapper does to the inputs before others' code can take them, timed by itself.
+        imports: modules that its first call imports.
+        kernels: its Triton kernels for a problem, as a target would launch them.
+        compile_s: seconds that its first call compiles for one direction, to plan by.
+
+    Returns:
+        A decorator that returns the function as it is.
 
     Raises:
         ValueError: the name is taken, is one of ours, or would spoil the id of a case.
+
+    Example:
+        >>> @attention("mine")
+        ... def mine(q, k, v, position, problem):
+        ...     return v.clone()  # wrong, which is what `halobench check --implementation mine` says
+        >>> IMPLEMENTATIONS["mine"].attend is mine
+        True
+        >>> IMPLEMENTATIONS.remove("mine")
     """
     if not NAME.fullmatch(name) or name in RESERVED:
         raise ValueError(f"an implementation's name is letters, digits and _, and none of ours: not {name!r}")

@@ -35,6 +35,11 @@ class HaloAttention(nn.Module):
     Raises:
         ValueError: sizes that do not fit, or an implementation that cannot be imported.
         KeyError: an unknown implementation; the message lists the known.
+
+    Example:
+        >>> layer = HaloAttention(64, heads=4, block=8, halo=3, stride=2)
+        >>> layer(torch.randn(1, 64, 32, 32)).shape
+        torch.Size([1, 64, 16, 16])
     """
 
     rel_height: nn.Parameter | None

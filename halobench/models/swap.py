@@ -42,9 +42,18 @@ def use(model: Network, implementation: str, *, verify: bool = False) -> Network
         verify: compare each layer with timm's own first, on random maps and weights: outputs and gradients.
             A fresh network shows nothing, since timm begins each residual branch with a gain of zero.
 
+    Returns:
+        The same object.
+
     Raises:
         ValueError: a model without such layers, or a layer that is not right; the model stays as it was.
         KeyError: an unknown implementation; the message lists the known.
+
+    Example:
+        >>> import timm
+        >>> model = use(timm.create_model("halonet26t"), "haloed_blocked", verify=True)
+        >>> model(torch.randn(1, 3, 256, 256)).shape
+        torch.Size([1, 1000])
     """
     if implementation != ORIGINAL:
         load(implementation)

@@ -82,7 +82,24 @@ def find(name: str) -> Model:
 
 
 def create(name: str, implementation: str | None = None) -> nn.Module:
-    """A network with weights drawn from torch's generator and this attention inside; its own if not given."""
+    """Build a network with weights drawn from torch's generator.
+
+    Args:
+        name: of `halobench list`; timm's begin with `timm/`.
+        implementation: of the attention inside; the network's own if not given.
+
+    Returns:
+        A module that takes images `(batch, 3, height, width)` and gives logits `(batch, 1000)`.
+
+    Raises:
+        UnknownName: a KeyError, for a network or an implementation that there is not.
+        ValueError: the network has no such attention inside.
+
+    Example:
+        >>> import torch
+        >>> create("halonet_h0", "haloed_blocked")(torch.randn(1, 3, 64, 64)).shape
+        torch.Size([1, 1000])
+    """
     model = find(name)
     implementation = model.implementation if implementation is None else implementation
     if reason := model.unsupported(implementation):

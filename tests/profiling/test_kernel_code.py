@@ -31,7 +31,7 @@ LOOPS = """
 
 
 @pytest.fixture(scope="module")
-def compiled():
+def compiled(once):
     needed = importlib.metadata.version("triton")
     if needed != PINNED:
         pytest.skip(f"the fingerprint is of Triton {PINNED}, not {needed}")
@@ -43,9 +43,15 @@ chosen = {{title: problem_sets.problems("all")[title] for title in {TRIED}}}
 for row in kernel_code.rows("triton_fused", chosen, "sm_90"):
     print(json.dumps(row))
 """
-    command, compiling = [sys.executable, "-c", code], kernel_code.compiling()
-    done = subprocess.run(command, env=compiling, capture_output=True, text=True, check=True)
-    return pd.DataFrame([json.loads(line) for line in done.stdout.splitlines()])
+    command = [sys.executable, "-c", code]
+
+    def compiling(folder):
+        done = subprocess.run(
+            command, env=kernel_code.compiling(), capture_output=True, text=True, check=True
+        )
+        return [json.loads(line) for line in done.stdout.splitlines()]
+
+    return pd.DataFrame(once("kernel-code", compiling))
 
 
 @pytest.mark.slow

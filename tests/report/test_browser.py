@@ -129,12 +129,16 @@ def used(source, script, folder):
 
 
 @pytest.fixture(scope="module")
-def seen(source, tmp_path_factory):
+def seen(source, once):
     """What a script that uses the page found."""
-    script = f"const GIVEN = {json.dumps(NUMBERS)};{HARNESS}"
-    document, complaints = used(source, script, tmp_path_factory.mktemp("used"))
-    assert complaints == []
-    return json.loads(html.unescape(re.search(r'<pre id="seen">(.*?)</pre>', document, re.DOTALL)[1]))
+
+    def using(folder):
+        script = f"const GIVEN = {json.dumps(NUMBERS)};{HARNESS}"
+        document, complaints = used(source, script, folder)
+        assert complaints == []
+        return json.loads(html.unescape(re.search(r'<pre id="seen">(.*?)</pre>', document, re.DOTALL)[1]))
+
+    return once("used-page", using)
 
 
 def test_the_page_as_it_is_takes_its_state_from_its_address(source, tmp_path):

@@ -1,5 +1,7 @@
 """From a spec to the page, on a machine in virtual time: what is shown is what the calls take, exactly."""
 
+import sqlite3
+
 import pytest
 from fakes import PLENTY, costing
 from rich.console import Console
@@ -13,6 +15,7 @@ from halobench.measure.workload import Settings
 from halobench.report.output import write
 from halobench.results.frame import read_runs
 from halobench.results.record import Record
+from halobench.results.store import Store
 from halobench.sweep import session
 from halobench.sweep.command_line import repeating
 from halobench.sweep.executors import process
@@ -113,12 +116,27 @@ def test_a_case_that_the_deadline_ends_has_no_record(monkeypatch):
     assert limits == [0, pytest.approx(50, abs=5), 120]
 
 
-def test_what_was_interrupted_goes_on_where_it_stopped(registered, measured, quiet):
-    folder = measured(FakeMachine())
-    store, settings = session.resume(folder, ["sweep"])
+def test_what_is_missing_is_measured_on_resuming_and_nothing_else(measured, quiet):
     machine = FakeMachine()
-    session.measure(store, settings, quiet, lambda each, *_: InProcess(each, machine.process))
-    assert machine.now_s == 0
+    folder = measured(machine)
+    first, *others = Store(folder).records()
+    connection = sqlite3.connect(folder / "results.db")
+    with connection:
+        connection.execute("DELETE FROM records WHERE id = ?", (first.case.id,))
+        connection.execute("DELETE FROM samples WHERE id = ?", (first.case.id,))
+    connection.close()
+    asked = []
+
+    class Noted(InProcess):
+        def measure(self, group):
+            asked.extend(group)
+            return super().measure(group)
+
+    store, settings = session.resume(folder, ["sweep"])
+    session.measure(store, settings, quiet, lambda each, *_: Noted(each, machine.process))
+    assert asked == [first.case]
+    again, *same = store.records()
+    assert (again.case, again.status, same) == (first.case, "ok", others)
 
 
 def test_the_page_and_the_tables_show_it(measured):
