@@ -4,7 +4,9 @@ Exit codes: 0 fine; 1 something is wrong, crashed, failed, slower or bad; 2 bad 
 bug, with its traceback; 130 interrupted.
 """
 
+import codecs
 import importlib
+import io
 import pkgutil
 import sys
 import traceback
@@ -18,6 +20,7 @@ from halobench import commands
 from halobench.errors import UsageError
 
 INTERRUPTED = 130  # what typer makes of Ctrl-C
+PLAIN = {"µ": "u", "±": "+-", "…": "...", "°": "deg", "²": "2"}
 BUG = 70  # of `sysexits.h`: an internal error
 
 
@@ -42,6 +45,10 @@ def runs() -> dict[str, Callable[..., int | None]]:
 
 def main() -> None:
     """Run a command, and exit with its code."""
+    codecs.register_error("plain", _plain)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="plain")
     try:
         code = app()(standalone_mode=False)
     except TyperException as error:
@@ -54,6 +61,13 @@ def main() -> None:
     if code == INTERRUPTED:
         print("interrupted; sweep continues with --resume DIR, accuracy with the same --out", file=sys.stderr)
     sys.exit(code or 0)
+
+
+def _plain(error: UnicodeError) -> tuple[str, int]:
+    """Write what a terminal has no letter for by the nearest that it has."""
+    assert isinstance(error, UnicodeEncodeError)
+    lacking = error.object[error.start : error.end]
+    return "".join(PLAIN.get(letter, "?") for letter in lacking), error.end
 
 
 def _bad_use(message: str) -> NoReturn:

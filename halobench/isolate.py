@@ -23,6 +23,7 @@ from typing import Any, TypeVar
 import psutil
 
 from halobench.device import allocator, openmp
+from halobench.plugins import told
 from halobench.results.record import Status
 
 T = TypeVar("T")
@@ -87,8 +88,10 @@ def _receive(ours: Connection) -> list[Any]:
     """The result; nothing where the child ended without one."""
     try:
         return [ours.recv()]
-    except EOFError:
+    except (EOFError, OSError):  # before it, or in the midst of it
         return []
+    except Exception as error:  # what a result does where it is read is its own
+        return [ChildFailure("crashed", f"its result cannot be read: {told(error)}")]
 
 
 def _ending(child: BaseProcess, kills: int, said: str) -> ChildFailure:
@@ -96,9 +99,17 @@ def _ending(child: BaseProcess, kills: int, said: str) -> ChildFailure:
     code = child.exitcode or 0
     if code == -signal.SIGKILL and _memory_kills() > kills:
         return ChildFailure("oom", "killed by the system for want of memory")
-    how = f"signal {signal.Signals(-code).name}" if code < 0 else f"exit code {code} and no result"
+    how = f"signal {_signal(-code)}" if code < 0 else f"exit code {code} and no result"
     last = said.strip().splitlines()[-1:]
     return ChildFailure("crashed", ": ".join([f"ended with {how}", *last]))
+
+
+def _signal(number: int) -> str:
+    """The name of a signal; those of real time have none in Python."""
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return str(number)
 
 
 def _kill(child: BaseProcess) -> None:

@@ -1,3 +1,4 @@
+import os
 import shlex
 import shutil
 import subprocess
@@ -7,6 +8,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 from cases import attention_record
+from matplotlib.figure import Figure
 from pandas.testing import assert_frame_equal
 
 from halobench import cli
@@ -353,3 +355,50 @@ def test_runs_are_not_joined_into_one_of_them(halobench, stored):
     code, _, err = halobench(f"report {folder} {folder} --out {folder}")
     assert code == 2
     assert "is one of the runs that are joined: --out must name another folder" in err
+
+
+def test_a_report_is_not_written_over_another_run(halobench, stored, tmp_path):
+    folder = stored(attention_record())
+    other = tmp_path / "other"
+    session.start(other, [attention_record().case], Spec(), ["halobench"])
+    before = content(other)
+    code, _, err = halobench(f"report {folder} --out {other}")
+    assert (code, "holds another run" in err) == (2, True)
+    assert content(other) == before
+
+
+def test_spaces_after_commas_are_no_part_of_a_name(halobench):
+    code, out, _ = halobench(
+        "sweep smoke --workload attention --block '4, 2' --dtype 'float32, float64' --plan"
+    )
+    assert code == 0
+    assert {"b2h1", "b4h1"} <= {part for line in out.splitlines() for part in line.split("/")}
+
+
+def test_a_plan_of_a_huge_map_takes_no_time(halobench):
+    code, out, _ = halobench(f"{SWEEP} --implementation haloed_blocked --resolution 1000000000 --plan")
+    assert code == 0
+    assert "1000000000x1000000000" in out
+
+
+def test_a_terminal_of_ascii_shows_the_nearest_letters():
+    done = subprocess.run(
+        [sys.executable, "-c", "import sys; from halobench import cli; sys.argv = ['halobench', 'list']\n"
+         "from halobench.commands import list; list.run = lambda: print('3 µs ±5 % 4 °C π')\ncli.main()"],
+        env=os.environ | {"PYTHONIOENCODING": "ascii"}, capture_output=True, check=False,
+    )  # fmt: skip
+    assert (done.returncode, done.stdout) == (0, b"3 us +-5 % 4 degC ?\n")
+
+
+def test_a_report_that_breaks_while_it_is_saved_leaves_the_others(halobench, stored, registered):
+    def unsaved(frame):
+        figure = Figure()
+        figure.suptitle("$\\frac{$")  # mathematics that matplotlib cannot set
+        return figure
+
+    registered(contract.REPORTS, "unsaved", contract.Report("unsaved", unsaved, "measurement", 0))
+    folder = stored(attention_record())
+    assert halobench(f"report {folder}")[0] == 0
+    page = (folder / "report.html").read_text(encoding="utf-8")
+    assert "This report failed: ValueError" in page
+    assert "report-speedup" in page

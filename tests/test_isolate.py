@@ -36,6 +36,7 @@ BAD = {
     "aborts": "print('the last words', file=sys.stderr, flush=True); os.abort()",
     "segfaults": "os.kill(os.getpid(), 11)",
     "leaves": "os._exit(3)",
+    "signalled": "os.kill(os.getpid(), 40)",  # of real time: without a name
     "too_large": "return [torch.empty(2**30, dtype=torch.uint8) for _ in range(100_000)]",
     "elsewhere": "return v",
     "patches": "return right(q, k, v, position, problem)",
@@ -133,6 +134,7 @@ STATUSES = {
     "aborts": ("crashed", "ended with signal SIGABRT: the last words"),
     "segfaults": ("crashed", "ended with signal SIGSEGV"),
     "leaves": ("crashed", "ended with exit code 3"),
+    "signalled": ("crashed", "ended with signal 40"),
     "too_large": ("oom", "RuntimeError: "),
     "lazy": ("wrong", "the output is a Lazy, not a plain torch.Tensor"),
 }
@@ -168,6 +170,39 @@ def test_the_work_of_a_case_without_a_result_is_known(outcomes):
     along_an_axis = 2 * 3 + 2 * 3  # two blocks of two queries that see three of the four positions
     flop = 2 * along_an_axis**2 * (16 + 16)
     assert {outcomes[name][3] for name in ("hangs", "aborts", "too_large")} == {flop}
+
+
+SENDING = """
+import os, threading, time
+from halobench import isolate
+
+class Large:  # the pipe is full when the process dies
+    def __init__(self): self.data = b"x" * (64 << 20)
+
+def dies():
+    threading.Thread(target=lambda: (time.sleep(0.05), os._exit(1)), daemon=True).start()
+    return Large()
+
+class Odd:
+    def __reduce__(self): return (int, ("no number",))
+
+if __name__ == "__main__":
+    isolate.preload([])
+    for call in (dies, Odd):
+        done = isolate.run_isolated(call, 20)
+        print(done.status, done.reason)
+"""
+
+
+def test_what_is_cut_off_while_it_is_sent_or_cannot_be_read_is_a_crash(tmp_path):
+    (tmp_path / "sending.py").write_text(SENDING)
+    done = subprocess.run(
+        [sys.executable, str(tmp_path / "sending.py")], capture_output=True, text=True, check=False
+    )
+    assert done.stdout.splitlines() == [
+        "crashed ended with exit code 1 and no result",
+        "crashed its result cannot be read: ValueError: invalid literal for int() with base 10: 'no number'",
+    ], done.stderr
 
 
 TOUCHED = """

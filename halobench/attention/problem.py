@@ -155,11 +155,26 @@ class Problem:
         return elements * BYTES_PER_ELEMENT[self.dtype]
 
     def _axis_pairs(self, size: int) -> int:
-        pairs = 0
-        for start in range(0, size, self.block):
-            queries = math.ceil((min(size, start + self.block) - start) / self.stride)
-            pairs += queries * (min(size, start + self.block + self.halo) - max(0, start - self.halo))
+        """Queries times the positions that each sees, along an axis; in closed form, as maps may be huge."""
+        block, halo = self.block, self.halo
+        whole, rest = divmod(size, block)
+        inside = min(whole, max(0, (size - halo) // block))  # whole blocks whose halo behind lies on the map
+        ends = block * _triangle(inside) + halo * inside + (whole - inside) * size
+        before = min(
+            whole - 1, halo // block
+        )  # the last whole block whose halo before leaves the map, or ends at it
+        starts = (
+            block * (_triangle(whole - 1) - _triangle(before)) - halo * (whole - 1 - before) if whole else 0
+        )
+        pairs = self.side * (ends - starts)
+        if rest:
+            pairs += math.ceil(rest / self.stride) * (size - max(0, whole * block - halo))
         return pairs
+
+
+def _triangle(count: int) -> int:
+    """The sum of the numbers up to `count`."""
+    return count * (count + 1) // 2
 
 
 PROBLEM_FIELDS = tuple(field.name for field in dataclasses.fields(Problem))

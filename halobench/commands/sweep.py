@@ -68,7 +68,11 @@ def run(
     given = {name: value for name, value in options.items() if value is not None and value is not False}
     from halobench.screens import sweep as screen
 
-    lists = {name: values.split(",") for name, values in axes.items() if values is not None}
+    lists = {
+        name: [value.strip() for value in values.split(",")]
+        for name, values in axes.items()
+        if values is not None
+    }
     settings: dict[str, Any] = {name: given[name] for name in screen.SETTINGS if name in given}
     if no_autotune:
         settings["autotune"] = "off"

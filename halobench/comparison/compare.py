@@ -78,6 +78,8 @@ def _row(row: Row, different: Sequence[str]) -> Row:
     known |= {"verdict": "unknown", "broken": _broken(row), "reason": _unlike(row, different)}
     if not known["reason"]:
         series = row[f"series_{BEFORE}"], row[f"series_{AFTER}"]
+        if any(second <= 0 for side in series for process in side for second in process):
+            return known | {"reason": "a time of zero or less"}
         known |= _values(*series)
         known["reason"] = _too_few(known)
     return known

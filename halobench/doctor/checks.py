@@ -84,6 +84,8 @@ def cuda(name: str | None) -> Finding:
 def threads(used: int, cores: int, limit: float | None) -> Finding:
     """Compare torch's threads with the physical cores and with what the control group allows."""
     found = f"{used} of torch, {cores} cores" + (f", limited to {units.number(limit)}" if limit else "")
+    if limit is not None and limit < 1:
+        return Finding("threads", "bad", found, "give this process a whole core: it is stopped mid-case")
     if limit is not None and used > limit:
         return Finding("threads", "bad", found, f"--threads {max(1, int(limit))}: more are stopped mid-case")
     if used > cores:

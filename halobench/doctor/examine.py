@@ -16,6 +16,7 @@ from packaging.requirements import Requirement
 
 from halobench.device import toolchain
 from halobench.device.clock import Clock, WallClock
+from halobench.device.cpu_limit import cpu_limit
 from halobench.doctor import checks, gpu_checks
 from halobench.doctor.checks import Finding
 from halobench.results.environment import installed_version
@@ -52,7 +53,7 @@ def _packages() -> Iterator[Finding]:
 
 def _processor() -> Iterator[Finding]:
     cores = min(psutil.cpu_count(logical=False) or os.cpu_count() or 1, len(os.sched_getaffinity(0)))
-    yield checks.threads(torch.get_num_threads(), cores, cpu_limit(ROOT))
+    yield checks.threads(torch.get_num_threads(), cores, cpu_limit())
     yield checks.frequency(governor(ROOT), boost(ROOT))
     spent = psutil.cpu_times()
     hypervisor = "hypervisor" in Path("/proc/cpuinfo").read_text(encoding="utf-8")
@@ -70,15 +71,6 @@ def pins(constraints: str) -> dict[str, str]:
     """The versions of a constraints file."""
     lines = (line.partition("#")[0].strip() for line in constraints.splitlines())
     return dict(line.split("==", 1) for line in lines if "==" in line)
-
-
-def cpu_limit(root: Path) -> float | None:
-    """Cores that the control group lets this process use; None where it sets no limit."""
-    if limit := _read(root / "fs/cgroup/cpu.max"):
-        quota, period = limit.split()
-        return None if quota == "max" else int(quota) / int(period)
-    quota, period = (_read(root / f"fs/cgroup/cpu/cpu.cfs_{name}_us") for name in ("quota", "period"))
-    return int(quota) / int(period) if quota and period and int(quota) > 0 else None
 
 
 def governor(root: Path) -> str | None:

@@ -46,8 +46,13 @@ def stored(path: Path, settings: Settings, images: list[tuple[str, int]]) -> lis
     changed = [f"{name} {before.get(name)}, not {now[name]}" for name in now if before.get(name) != now[name]]
     if changed:
         raise UsageError(f"{path} holds an evaluation with {'; '.join(changed)}; choose another file")
-    rows = [Row(image, *map(int, numbers)) for image, *numbers in csv.reader(lines[1:-1])]
-    if [(row.image, row.label) for row in rows] != images[: len(rows)]:
+    try:
+        rows = [Row(image, *map(int, numbers)) for image, *numbers in csv.reader(lines[1:-1])]
+    except (TypeError, ValueError) as error:
+        raise UsageError(f"{path} cannot be read: {error}; choose another file") from None
+    if [(row.image, row.label) for row in rows] != [
+        (_written(name), label) for name, label in images[: len(rows)]
+    ]:
         raise UsageError(f"{path} holds other images than {settings.data}; choose another file")
     os.truncate(path, len(whole))
     return rows
@@ -55,4 +60,11 @@ def stored(path: Path, settings: Settings, images: list[tuple[str, int]]) -> lis
 
 def append(path: Path, rows: list[Row]) -> None:
     with path.open("a", encoding="utf-8", newline="") as file:
-        csv.writer(file, lineterminator="\n").writerows(rows)
+        lines = (row._replace(image=_written(row.image)) for row in rows)
+        csv.writer(file, lineterminator="\n").writerows(lines)
+
+
+def _written(name: str) -> str:
+    """Write a name in a line of UTF-8: bytes that are none as `\\xe9`, the end of a line as `\\n`."""
+    told = name.replace("\\", r"\\").replace("\n", r"\n").replace("\r", r"\r")
+    return told.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")

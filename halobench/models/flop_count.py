@@ -90,7 +90,8 @@ def counted(name: str, implementation: str, image_size: int, batch: int) -> Flop
         network = create(name, implementation).eval()
         images = torch.empty(batch, 3, image_size, image_size)
     problems = record_problems(network)
-    with torch.no_grad(), _Outputs() as outputs, FlopCounterMode(display=False) as counter:
+    # With gradients: torch follows modules by them, and asserts that what a module is given can have one.
+    with torch.enable_grad(), _Outputs() as outputs, FlopCounterMode(display=False) as counter:
         network(images)
     counts = _by_name(network, counter)
     within = {name: _core(counts[name]) for name in problems}

@@ -2,9 +2,11 @@
 
 import copy
 import math
-from typing import TypeVar
+from functools import cache
+from typing import Any, TypeVar
 
 import torch
+import torch.nn.functional as F
 from timm.layers.halo_attn import HaloAttn
 from torch import Tensor, nn
 
@@ -19,16 +21,30 @@ Network = TypeVar("Network", bound=nn.Module)
 
 
 class UsedHaloAttn(HaloAttn):
-    """timm's layer, its parameters untouched, with attention by `implementation`; maps may be of any size."""
+    """timm's layer, its parameters untouched, with attention by `implementation`; maps may be of any size.
+
+    Where it pools it rounds up, as the shortcut beside it does; on the maps that timm takes that is the same.
+    """
 
     implementation: str
+    published: type[HaloAttn] = HaloAttn  # what the layer was before
 
     def forward(self, x: Tensor) -> Tensor:
         q = self.q(x)
         position = self.pos_embed.height_rel.to(q.dtype), self.pos_embed.width_rel.to(q.dtype)
         out = attend_maps(q, self.kv(x), problem(self, x), position, self.implementation)
+        if isinstance(self.pool, nn.AvgPool2d):
+            return F.avg_pool2d(out, self.pool.kernel_size, self.pool.stride, ceil_mode=True)
         maps: Tensor = self.pool(out)
         return maps
+
+
+@cache
+def _used(published: Any) -> type[UsedHaloAttn]:
+    """The class of a used layer: a subclass of timm's keeps what is its own, with ours beneath it."""
+    if published is HaloAttn:
+        return UsedHaloAttn
+    return type(published.__name__, (published, UsedHaloAttn), {"published": published})
 
 
 def use(model: Network, implementation: str, *, verify: bool = False) -> Network:
@@ -69,11 +85,13 @@ def use(model: Network, implementation: str, *, verify: bool = False) -> Network
 
 
 def _attend_by(layer: HaloAttn, implementation: str) -> None:
+    """The class is changed and not the module, so that parameters keep their names and hooks stay."""
+    published: Any = layer.published if isinstance(layer, UsedHaloAttn) else type(layer)
     if implementation == ORIGINAL:
-        layer.__class__ = HaloAttn
+        layer.__class__ = published
         vars(layer).pop("implementation", None)
     else:
-        layer.__class__ = UsedHaloAttn
+        layer.__class__ = _used(published)
         vars(layer)["implementation"] = implementation
 
 

@@ -33,7 +33,7 @@ def write(folders: list[Path], out: Path, command: Command) -> pd.DataFrame:
     writable_folder(out)
     frame.to_parquet(out / "results.parquet", index=False, schema=schema(frame.columns))
     frame.drop(columns=SAMPLES).to_csv(out / "results.csv", index=False)
-    rendered = {name: save(name, _rendered(render, frame), out) for name, render in REPORTS.items()}
+    rendered = {name: _kept(name, render, frame, out) for name, render in REPORTS.items()}
     title = f"halobench: {', '.join(folder.name for folder in folders)}"
     headlines = [summary.sentence(frame), *doubts(frame)]
     shown = page(frame, rendered, environments, title, headlines, command)
@@ -41,13 +41,13 @@ def write(folders: list[Path], out: Path, command: Command) -> pd.DataFrame:
     return frame
 
 
-def _rendered(render: Render, frame: pd.DataFrame) -> str | Figure:
-    """What a report gives, or what went wrong: one broken report must not take the others with it."""
+def _kept(name: str, render: Render, frame: pd.DataFrame, out: Path) -> str | bytes:
+    """Save what a report gives, or what went wrong: one broken report must not take the others with it."""
     try:
-        return render(frame)
+        return save(name, render(frame), out)
     except Exception as error:
         traceback.print_exc()
-        return f"This report failed: {type(error).__name__}: {error}\n"
+        return save(name, f"This report failed: {type(error).__name__}: {error}\n", out)
 
 
 def shown(name: str, rendered: str | Figure) -> str | bytes:

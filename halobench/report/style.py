@@ -1,10 +1,13 @@
 """The looks that all figures share: a colour, a marker and a place for each implementation."""
 
 from collections.abc import Iterable
+from itertools import product
+from zlib import crc32
 
 AS_IS = "as it is"  # a model without halo attention, as reports name it
 # Colours that people with any colour vision tell apart (the first seven: Okabe and Ito, "Color Universal
-# Design", 2008), and a marker each; a name that is not here takes one of them, the same in every figure.
+# Design", 2008), and a marker each. A name that is not here takes one of each, the same in every figure, and
+# never both of another name.
 COLOURS = {
     "naive_global": "#000000",
     "unfold_local": "#E69F00",
@@ -24,14 +27,13 @@ MARKERS = "osD^vPX*<>hdp"
 
 
 def colour(implementation: str) -> str:
-    """The colour of an implementation, in every figure."""
-    return list(COLOURS.values())[_place(implementation)]
+    """Return the colour of an implementation, in every figure."""
+    return list(COLOURS.values())[_look(implementation)[0]]
 
 
 def marker(implementation: str) -> str:
-    """The marker of an implementation, in every figure."""
-    turn = 0 if implementation in COLOURS else 1 + sum(map(ord, implementation)) // len(MARKERS)
-    return MARKERS[(_place(implementation) + turn) % len(MARKERS)]  # not both those of a known one
+    """Return the marker of an implementation, in every figure."""
+    return MARKERS[_look(implementation)[1]]
 
 
 def ordered(implementations: Iterable[str]) -> list[str]:
@@ -39,8 +41,19 @@ def ordered(implementations: Iterable[str]) -> list[str]:
     return sorted(set(implementations), key=lambda name: (name not in COLOURS, _place(name), name))
 
 
+_looks = {name: (place, place % len(MARKERS)) for place, name in enumerate(COLOURS)}
+
+
+def _look(implementation: str) -> tuple[int, int]:
+    """The places of its colour and marker, which its name decides unless another name has both already."""
+    if implementation not in _looks:
+        every = list(product(range(len(COLOURS)), range(len(MARKERS))))
+        first = crc32(implementation.encode("utf-8", "surrogateescape")) % len(every)
+        taken = set(_looks.values())
+        free = [look for look in every[first:] + every[:first] if look not in taken]
+        _looks[implementation] = free[0] if free else every[first]
+    return _looks[implementation]
+
+
 def _place(implementation: str) -> int:
-    known = list(COLOURS)
-    if implementation in known:
-        return known.index(implementation)
-    return sum(map(ord, implementation)) % len(known)
+    return _look(implementation)[0]

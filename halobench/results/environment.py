@@ -14,19 +14,14 @@ from typing import Any
 import psutil
 import torch
 
-from halobench.device import allocator, openmp, ptxas
+from halobench.device import allocator, cpu_limit, openmp, ptxas
 
 PACKAGES = ("halobench", "torch", "triton", "timm", "torchvision", "numpy", "pandas", "scipy")
-KEY = (
-    "commit",
-    "machine",
-    "cpu",
-    "cores",
-    "gpu",
-    "packages",
-    "allocator",
-    "wait_policy",
-)  # runs that differ here do not mix
+KEY = (  # runs that differ here do not mix
+    *("commit", "machine", "system", "cpu", "torch_cpu", "cores", "affinity", "cpu_limit", "gpu"),
+    *("python", "packages", "allocator", "wait_policy"),
+)
+SINCE_SCHEMA_5 = ("affinity", "cpu_limit")  # what an older run does not tell is not held against it
 
 
 def environment(command: list[str], wait_policy: str = openmp.DEFAULT) -> dict[str, Any]:
@@ -42,6 +37,8 @@ def environment(command: list[str], wait_policy: str = openmp.DEFAULT) -> dict[s
         "cpu": _cpu(),
         "cores": psutil.cpu_count(logical=False) or os.cpu_count(),
         "logical_cores": os.cpu_count(),
+        "affinity": cpu_limit.affinity(),
+        "cpu_limit": cpu_limit.cpu_limit(),
         "memory_bytes": psutil.virtual_memory().total,
         "load_average": list(os.getloadavg()),
         "torch_cpu": torch.backends.cpu.get_cpu_capability(),
@@ -58,6 +55,7 @@ def differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
         f"{name} was {before.get(name)}, now {now.get(name)}"
         for name in KEY
         if before.get(name) != now.get(name)
+        and not (name in SINCE_SCHEMA_5 and (name not in before or name not in now))
     ]
 
 

@@ -1,7 +1,7 @@
 """A run's folder beside its database: where the run was made, and whether two runs compare."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,16 @@ def read_environment(folder: Path) -> dict[str, Any]:
     except (OSError, ValueError) as error:
         raise UsageError(f"{folder / ENVIRONMENT} cannot be read: {error}") from None
     return found
+
+
+def run_names(folders: Iterable[Path]) -> dict[str, Path]:
+    """Return the folders of runs by names that tell them apart: the last parts of their paths."""
+    paths = list(dict.fromkeys(folder.resolve() for folder in folders))
+    for count in range(1, max((len(path.parts) for path in paths), default=1) + 1):
+        named = {"/".join(path.parts[-count:]): path for path in paths}
+        if len(named) == len(paths):
+            break
+    return named
 
 
 def must_be_alike(environments: Mapping[str, Mapping[str, Any]]) -> None:

@@ -12,6 +12,7 @@ from halobench.case import AttentionCase, Case, ModelCase
 from halobench.device.usage import Usage
 from halobench.results import published
 from halobench.results.columns import COLUMNS, SAMPLES
+from halobench.results.folder import run_names
 from halobench.results.record import SEVERITY, Record
 from halobench.results.store import SERIES, Store
 from halobench.stats import interval
@@ -32,8 +33,10 @@ def read_runs(folders: Iterable[Path]) -> pd.DataFrame:
 
     The column `run` says which that is.
     """
+    folders = list(folders)
+    names = {path: name for name, path in run_names(folders).items()}
     frames = [
-        frame_of(store.plan(), store.records()).assign(run=store.path.parent.resolve().name)
+        frame_of(store.plan(), store.records()).assign(run=names[store.path.parent.resolve()])
         for store in map(Store, folders)
     ]
     rows = pd.concat(frames, ignore_index=True)

@@ -8,6 +8,7 @@ from halobench.report import output, summary
 from halobench.report.caveats import doubts
 from halobench.report.terminal import tables
 from halobench.results.record import BAD
+from halobench.results.store import NAME
 from halobench.sweep.command_line import repeating
 
 
@@ -17,6 +18,8 @@ def report_again(folders: list[Path], out: Path | None) -> int:
         raise UsageError("several runs are joined into a folder of their own: --out DIR must say which")
     if out is not None and len(folders) > 1 and out.resolve() in [folder.resolve() for folder in folders]:
         raise UsageError(f"{out} is one of the runs that are joined: --out must name another folder")
+    if out is not None and (out / NAME).exists() and out.resolve() != folders[0].resolve():
+        raise UsageError(f"{out} holds another run: --out must name another folder")
     return show(folders, out or folders[0])
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from halobench import axes
 from halobench.axes import Axis
+from halobench.results.folder import run_names
 from halobench.sweep.session import settings_of
 from halobench.sweep.spec import RunSettings
 
@@ -26,7 +27,7 @@ def command(row: Mapping[str, Any], settings: RunSettings) -> str:
 
 def repeating(folders: Iterable[Path]) -> Callable[[Mapping[Any, Any]], str]:
     """Return what gives the command of a row of these runs' frame, with the settings of the run it is of."""
-    by_name = {folder.resolve().name: folder for folder in folders}
+    by_name = run_names(folders)
     settings = cache(lambda run: settings_of(by_name[run]))
     return lambda row: command(row, settings(row["run"]))
 

@@ -46,6 +46,12 @@ def _resolution(value: str) -> str:
     return value
 
 
+def _no_truth(value: Any) -> Any:
+    if isinstance(value, bool):
+        raise ValueError("must be a number")
+    return value
+
+
 def sides(resolution: str) -> tuple[int, int]:
     """Return height and width of a map."""
     height, _, width = resolution.partition("x")
@@ -91,7 +97,9 @@ def _kind(axis: axes.Axis, workload: str) -> Any:
     if axis.name in SPECIAL:
         return SPECIAL[axis.name]
     if axis.kind is int:
-        return Annotated[int, Field(ge=axis.least)]
+        return Annotated[int, Field(ge=axis.least), BeforeValidator(_no_truth)]
+    if axis.kind is float:
+        return Annotated[float, BeforeValidator(_no_truth)]
     allowed = axis.allowed_in(workload)
     return Annotated[str, _one_of(*allowed)] if allowed else axis.kind
 

@@ -25,7 +25,7 @@ def brute_force_pairs(problem: Problem) -> int:
     return pairs
 
 
-@given(height=sides, width=sides, side=st.integers(1, 3), stride=st.integers(1, 3), halo=st.integers(0, 5))
+@given(height=sides, width=sides, side=st.integers(1, 3), stride=st.integers(1, 3), halo=st.integers(0, 20))
 def test_pairs_are_those_of_the_definition(height, width, side, stride, halo):
     problem = Problem(
         height=height, width=width, block=side * stride, stride=stride, halo=halo, batch=2, heads=3

@@ -78,6 +78,16 @@ def test_less_than_six_samples_have_no_verdict():
     )
 
 
+@pytest.mark.parametrize("time", [0.0, -1e-3])
+def test_a_time_that_cannot_be_leaves_its_case_open_and_no_other(time):
+    before, after = attention_record(samples=STEADY), attention_record(samples=(time, *STEADY[1:]))
+    other = attention_record("sdpa_blocked", samples=STEADY)
+    sides = [compare.side([record.case, other.case], [record, other]) for record in (before, after)]
+    table = compare.compare(*sides).set_index("case")
+    assert table.loc[before.case.id, ["verdict", "reason"]].tolist() == ["unknown", "a time of zero or less"]
+    assert table.loc[other.case.id, "verdict"] == "same"
+
+
 def test_another_environment_leaves_every_time_open():
     row = one(scaled(STEADY, 1), scaled(STEADY, 2), different=["cpu was one, now two"])
     assert (row["verdict"], row["reason"]) == ("unknown", "different environment: cpu was one, now two")

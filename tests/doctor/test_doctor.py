@@ -25,6 +25,7 @@ VERDICTS = {
     "no GPU": (checks.cuda(None), "ok", "no device"),
     "a thread a core": (checks.threads(4, 4, None), "ok", "4 of torch, 4 cores"),
     "two threads a core": (checks.threads(8, 4, None), "warn", "8 of torch"),
+    "less than a core": (checks.threads(1, 2, 0.5), "bad", "1 of torch, 2 cores, limited to 0.5"),
     "more threads than allowed": (checks.threads(4, 4, 1.5), "bad", "limited to 1.5"),
     "a quiet machine": (checks.load({"a": 0.02, "b": 0.01}, 0.1), "ok", "0.03 cores (a 0.02, b 0.01)"),
     "another program": (checks.load({"a": 0.3}, 0.1), "warn", "a 0.3"),
@@ -67,18 +68,6 @@ def files(root, **content):
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
     return root
-
-
-def test_the_limit_of_a_control_group_is_in_cores(tmp_path):
-    assert examine.cpu_limit(tmp_path) is None
-    assert examine.cpu_limit(files(tmp_path, **{"fs__cgroup__cpu.max": "150000 100000\n"})) == 1.5
-    assert examine.cpu_limit(files(tmp_path, **{"fs__cgroup__cpu.max": "max 100000\n"})) is None
-
-
-@pytest.mark.parametrize(("quota", "limit"), [("50000", 0.5), ("-1", None)], ids=["half a core", "none"])
-def test_the_limit_of_an_old_control_group_is_read_too(tmp_path, quota, limit):
-    names = {"fs__cgroup__cpu__cpu.cfs_quota_us": quota, "fs__cgroup__cpu__cpu.cfs_period_us": "100000"}
-    assert examine.cpu_limit(files(tmp_path, **names)) == limit
 
 
 def test_frequency_is_read_where_the_system_tells(tmp_path):

@@ -75,3 +75,10 @@ def test_an_image_size_that_a_network_does_not_take_is_said(name):
 def test_an_unknown_direction_is_answered_with_the_known():
     with pytest.raises(ValueError, match="direction must be one of inference, training, not 'forward'"):
         work("halonet_h0", "auto", 64, 1, "forward")
+
+
+@pytest.mark.parametrize("name", ["timm/cait_xxs24_224", "timm/pit_ti_224"])
+def test_networks_whose_modules_are_given_parameters_are_counted(name):
+    """torch's counter asserts that what a module is given has a gradient: it was taken for a refusal."""
+    assert refusal(name, "", 224, 1) is None
+    assert work(name, "", 224, 1, "inference").flop > 5e8

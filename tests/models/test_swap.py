@@ -180,3 +180,43 @@ def test_a_sweep_finds_an_attention_that_gives_zeros_inside_a_network(registered
     case = ModelCase(model=network, implementation="mine", direction=direction, image_size=size, batch=1)
     record = measure(case, Settings(stop=StoppingCriterion(seconds=0.01, min_samples=1)))
     assert (record.status, record.reason[:6]) == ("wrong", "logits")
+
+
+class Doubled(HaloAttn):
+    """What a user makes of timm's layer."""
+
+    def forward(self, x):
+        return 2 * super().forward(x)
+
+
+def test_a_subclass_of_timms_layer_keeps_what_is_its_own():
+    torch.manual_seed(3)
+    layer, x = Doubled(16, num_heads=2, block_size=4, halo_size=1).eval(), torch.randn(1, 16, 8, 8)
+    expected, keys = layer(x), list(layer.state_dict())
+    used = use(layer, "haloed_blocked")
+    torch.testing.assert_close(used(x), expected, rtol=1e-5, atol=1e-6)
+    assert isinstance(used, Doubled)
+    assert used(torch.randn(1, 16, 9, 7)).shape == (1, 16, 9, 7)  # which timm's own refuses
+    torch.testing.assert_close(copy.deepcopy(used)(x), expected, rtol=1e-5, atol=1e-6)
+    use(used, "sdpa_blocked")
+    assert type(use(used, "original")) is Doubled
+    assert list(layer.state_dict()) == keys
+
+
+@pytest.mark.parametrize(
+    "options", [{"block_size": 7}, {"block_size": 1}, {"block_size": 8, "avg_down": True}], ids=str
+)
+@pytest.mark.parametrize("size", [15, 9])
+def test_a_layer_that_pools_rounds_up_as_the_shortcut_beside_it_does(options, size):
+    layer = use(HaloAttn(32, stride=2, num_heads=2, halo_size=2, **options), "haloed_blocked")
+    assert layer(torch.randn(1, 32, size, size)).shape[2:] == ((size + 1) // 2,) * 2
+
+
+def test_a_pooled_map_that_timm_takes_is_as_before():
+    torch.manual_seed(3)
+    layer, x = (
+        HaloAttn(32, stride=2, num_heads=2, block_size=7, halo_size=2).eval(),
+        torch.randn(2, 32, 14, 14),
+    )
+    expected = layer(x)
+    torch.testing.assert_close(use(layer, "haloed_blocked")(x), expected, rtol=1e-5, atol=1e-6)

@@ -13,6 +13,11 @@ KNOWN = {
     "memory_bytes": 8,
     "gpu": None,
     "packages": {"torch": "2"},
+    "torch_cpu": "AVX2",
+    "python": "3.12.1",
+    "system": "Linux-6.1",
+    "affinity": "0-1",
+    "cpu_limit": None,
 }
 
 
@@ -43,10 +48,14 @@ def test_a_machine_does_not_differ_from_itself():
     ("changed", "said"),
     [
         ({"cpu": "two"}, "cpu was one, now two"),
+        ({"torch_cpu": "DEFAULT"}, "torch_cpu was AVX2, now DEFAULT"),
+        ({"python": "3.13.0"}, "python was 3.12.1, now 3.13.0"),
+        ({"system": "Linux-6.8"}, "system was Linux-6.1, now Linux-6.8"),
+        ({"affinity": "0"}, "affinity was 0-1, now 0"),
+        ({"cpu_limit": 0.5}, "cpu_limit was None, now 0.5"),
         ({"gpu": {"name": "H200"}}, "gpu was None, now {'name': 'H200'}"),
         ({"packages": {"torch": "3"}}, "packages was {'torch': '2'}, now {'torch': '3'}"),
     ],
-    ids=["processor", "GPU", "packages"],
 )
 def test_another_machine_is_told_by_what_differs(changed, said):
     assert differences(KNOWN, KNOWN | changed) == [said]
@@ -60,6 +69,11 @@ def test_a_run_from_before_there_were_states_differs():
     now = environment([])
     before = {name: value for name, value in now.items() if name not in ("allocator", "wait_policy")}
     assert differences(before, now) == ["allocator was None, now glibc", "wait_policy was None, now bounded"]
+
+
+def test_what_an_older_halobench_did_not_note_is_not_held_against_a_run():
+    before = {name: value for name, value in KNOWN.items() if name not in ("affinity", "cpu_limit")}
+    assert differences(before, KNOWN | {"cpu_limit": 0.5}) == []
 
 
 def test_the_wait_policy_is_that_of_the_run(monkeypatch):

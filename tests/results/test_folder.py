@@ -1,7 +1,9 @@
+from pathlib import Path
+
 import pytest
 
 from halobench.errors import UsageError
-from halobench.results.folder import must_be_alike, read_environment, write_environment
+from halobench.results.folder import must_be_alike, read_environment, run_names, write_environment
 
 HERE = {"cpu": "one", "cores": 2, "commit": "abc", "packages": {"torch": "2.14"}}
 
@@ -26,3 +28,9 @@ def test_a_folder_without_an_environment_is_bad_use(tmp_path, text):
         (tmp_path / "environment.json").write_text(text)
     with pytest.raises(UsageError, match=r"environment\.json cannot be read"):
         read_environment(tmp_path)
+
+
+def test_runs_are_named_by_as_little_as_tells_them_apart():
+    assert list(run_names([Path("/x/a"), Path("/y/b")])) == ["a", "b"]
+    assert list(run_names([Path("/x/a/run"), Path("/x/b/run")])) == ["a/run", "b/run"]
+    assert list(run_names([Path("/x/run"), Path("/x/run")])) == ["run"]

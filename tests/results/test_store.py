@@ -3,6 +3,7 @@ import math
 import sqlite3
 from dataclasses import replace
 
+import pyarrow.parquet as pq
 import pytest
 from cases import attention_record, frame_of, model_record
 
@@ -10,7 +11,8 @@ from halobench.attention import Problem
 from halobench.device.usage import Usage
 from halobench.errors import UsageError
 from halobench.results import frame
-from halobench.results.columns import COLUMNS
+from halobench.results.columns import COLUMNS, schema
+from halobench.results.derived import with_metrics
 from halobench.results.store import Store
 
 USAGE = Usage(
@@ -192,3 +194,20 @@ def test_a_failure_keeps_its_traceback_in_the_frame_too(full):
     assert full.records()[0].traceback == "Traceback (most recent call last):"
     rows = frame.read_runs([full.path.parent]).set_index("case")
     assert rows.loc[RECORDS[0].case.id, "traceback"] == "Traceback (most recent call last):"
+
+
+@pytest.mark.parametrize(
+    "records", [[attention_record()], [model_record()], [attention_record(samples=(), status="oom")], []]
+)
+def test_the_types_of_a_file_do_not_depend_on_what_is_in_it(tmp_path, records):
+    frame = with_metrics(frame_of(*records)).assign(run="one")
+    frame.to_parquet(tmp_path / "results.parquet", schema=schema(frame.columns), index=False)
+    found = pq.read_schema(tmp_path / "results.parquet")
+    types = {field.name: str(field.type) for field in found}
+    assert (types["model"], types["run"], types["traceback"]) == ("string", "string", "string")
+    assert (types["time_s"], types["samples_s"], types["speedup"]) == (
+        "double",
+        "list<element: double>",
+        "double",
+    )
+    assert {kind for name, kind in types.items() if name != "samples_s"} == {"string", "double"}

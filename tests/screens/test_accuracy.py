@@ -1,8 +1,10 @@
 import io
 import json
+import os
 from functools import partial
 from pathlib import Path
 
+import pandas as pd
 import pytest
 import timm
 import torch
@@ -235,6 +237,28 @@ def test_another_evaluation_does_not_go_on_in_the_file(show, options, words):
     with pytest.raises(UsageError, match=f"holds an evaluation with .*{words}.*; choose another file"):
         show(out=OUT, **options)
     assert OUT.read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        (b"caf\xe9.png", r"a/caf\xe9.png"),
+        ("café.png".encode(), "a/café.png"),
+        (b"two\nlines.png", r"a/two\nlines.png"),
+        (b"one\rline.png", r"a/one\rline.png"),
+        (b"back\\slash.png", r"a/back\\slash.png"),
+        ("\x85 \u2028.png".encode(), "a/\x85 \u2028.png"),
+    ],
+)
+def test_an_image_of_any_name_has_its_row_and_is_not_done_twice(network, show, name, told):
+    os.rename(b"data/a/0.png", b"data/a/" + name)
+    show(out=OUT)
+    found = pd.read_csv(OUT, skiprows=1, lineterminator="\n")
+    assert told in found["image"].tolist()
+    assert len(found) == len(ROWS)
+    evaluated = len(network.seen)
+    show(out=OUT)
+    assert len(network.seen) == evaluated
 
 
 @pytest.mark.usefixtures("interrupted")

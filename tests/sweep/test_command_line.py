@@ -1,14 +1,17 @@
 import shlex
 
+import pytest
+
 from halobench.sweep import spec
 from halobench.sweep.command_line import repeating
 from halobench.sweep.session import SPEC
 
 
-def test_a_case_is_repeated_with_the_settings_of_the_run_it_is_of(tmp_path):
+@pytest.mark.parametrize("folders", [("first", "second"), ("first/run", "second/run")])
+def test_a_case_is_repeated_with_the_settings_of_the_run_it_is_of(tmp_path, folders):
     rows = []
-    for run, seconds in {"first": 0.5, "second": 0.25}.items():
-        (tmp_path / run).mkdir()
+    for run, seconds in zip(folders, (0.5, 0.25), strict=True):
+        (tmp_path / run).mkdir(parents=True)
         wanted = spec.spec(spec.preset("smoke"), {}, {"seconds": seconds})
         (tmp_path / run / SPEC).write_text(spec.to_toml(wanted))
         model = {
@@ -20,6 +23,6 @@ def test_a_case_is_repeated_with_the_settings_of_the_run_it_is_of(tmp_path):
         }
         asked = {"workload": "model", "direction": "inference", "dtype": "float32", "layout": "nchw"}
         rows.append(model | asked | {"device": "cpu", "threads": 1, "allocator": "steady", "run": run})
-    command = repeating([tmp_path / "first", tmp_path / "second"])
+    command = repeating([tmp_path / run for run in folders])
     told = [shlex.split(command(row)) for row in rows]
     assert [words[words.index("--seconds") + 1] for words in told] == ["0.5", "0.25"]

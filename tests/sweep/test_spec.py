@@ -241,3 +241,9 @@ def test_quick_measures_some_models_at_two_sizes_and_two_batches(quick, name):
     own = [case for case in plan(quick).cases if case.workload == "model" and case.model == name]
     assert len({case.image_size for case in own}) == len({case.batch for case in own}) == 2
     assert {case.direction for case in own} == {"inference", "training"}
+
+
+@pytest.mark.parametrize("axis", ["block", "scale", "threads"])
+def test_a_truth_is_no_number(axis):
+    with pytest.raises(UsageError, match=f"attention.{axis}: True must be a number"):
+        spec.spec({"attention": {"resolution": [8], axis: [True]}}, {}, {})
