@@ -5,28 +5,37 @@ ones is a plug-in. Ours are declared the same way as anybody's.
 
 A plug-in of another distribution is tried in a process of its own before it is imported here: at import it
 may raise, exit, hang, or print without end, and none of that may stop what was asked of others.
+
+A single file can be a plug-in of implementations too (`--plugin FILE.py`): the environment names these, so
+that every process of a command finds them.
 """
 
+import hashlib
 import importlib
 import importlib.util
 import json
 import os
 import pkgutil
+import re
 import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Container, Iterator
+from collections.abc import Container, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
+from importlib.abc import MetaPathFinder
 from importlib.machinery import ModuleSpec, PathFinder
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from time import monotonic, sleep
+from typing import Any
 
 from halobench.errors import UsageError
 
 OURS = "halobench"  # our distribution, and what names of its packages begin with
+FILES = "HALOBENCH_PLUGINS"  # of the environment: files that are plug-ins, as PATH has folders
+FILE_GROUP = "halobench.kernels"  # what they plug in
 TRIAL_S = 30.0  # that an import may take
 SAID_BYTES = 2**20  # that it may print
 
@@ -50,6 +59,47 @@ class Trial:
 
 class LeftOutError(UsageError, ValueError):
     """A plug-in that was asked for cannot be imported; the message names it and says why."""
+
+
+def add_files(files: Iterable[Path]) -> None:
+    """Make files plug-ins of this process and of all that it starts; UsageError for what cannot be one."""
+    known = {path.stem: path for path in file_plugins()}
+    for file in files:
+        path = file.resolve()
+        if not path.is_file():
+            raise UsageError(f"plugin: there is no file {file}")
+        if os.pathsep in str(path):
+            raise UsageError(f"plugin: {file} cannot be one, its path has a {os.pathsep!r}")
+        if known.setdefault(path.stem, path) != path:
+            raise UsageError(f"plugin: {file} and {known[path.stem]} have one name")
+    os.environ[FILES] = os.pathsep.join(map(str, known.values()))
+
+
+def file_plugins() -> list[Path]:
+    """Return the files that are plug-ins."""
+    return [Path(path) for path in os.environ.get(FILES, "").split(os.pathsep) if path]
+
+
+def digests() -> dict[str, str]:
+    """Return the SHA-256 of each file that is a plug-in, by its path."""
+    return {str(path): hashlib.sha256(path.read_bytes()).hexdigest() for path in file_plugins()}
+
+
+class _Finder(MetaPathFinder):
+    """Finds a file that is a plug-in by the name that its module has here."""
+
+    def find_spec(self, fullname: str, path: Any = None, target: Any = None) -> ModuleSpec | None:
+        for file in file_plugins():
+            if _module(file) == fullname:
+                return importlib.util.spec_from_file_location(fullname, file)
+        return None
+
+
+def _module(file: Path) -> str:
+    return f"{OURS}_plugin_{re.sub(r'[^0-9A-Za-z_]', '_', file.stem)}"
+
+
+sys.meta_path.append(_Finder())
 
 
 def load_all(group: str, besides: Container[str] = ()) -> dict[str, str]:
@@ -165,6 +215,8 @@ def _end(process: "subprocess.Popen[bytes]") -> None:
 def _plugins(group: str) -> Iterator[Plugin]:
     """Ours first. A package stands for its files, whose names are the names of what they register."""
     found = [plugin for entry in entry_points(group=group) for plugin in _of(entry)]
+    if group == FILE_GROUP:
+        found += [Plugin(file.stem, _module(file), ours=False) for file in file_plugins()]
     yield from sorted(found, key=lambda plugin: (not plugin.ours, plugin.name))
 
 

@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from halobench.attention import oracle
+from halobench.attention import diagnosis, oracle
 from halobench.attention.implementation import Attend, Implementation
 from halobench.attention.oracle import Block, Inputs
 from halobench.attention.problem import Problem
@@ -49,6 +49,8 @@ class Verdict:
     errors: dict[str, float]
     bounds: dict[str, float]
     fault: str = ""  # what is wrong before any number is
+    where: str = ""  # the worst one is off most
+    like: str = ""  # what the output is instead
 
     @property
     def right(self) -> bool:
@@ -64,9 +66,16 @@ class Verdict:
         """The worst one, as a reason: how far it is off, and what is allowed."""
         if self.fault:
             return self.fault
-        wrong = {name: error for name, error in self.errors.items() if not error <= self.bounds[name]}
-        worst = max(wrong or self.errors, key=lambda name: self.errors[name] / self.bounds[name])
-        return f"{worst} is off by {self.errors[worst]:.2e}, allowed {self.bounds[worst]:.2e}"
+        worst = self.worst
+        off = f"{worst} is off by {self.errors[worst]:.2e}, allowed {self.bounds[worst]:.2e}"
+        return ", ".join([off, *filter(None, [self.where, self.like and f"as with {self.like}"])])
+
+    @property
+    def worst(self) -> str:
+        """The name of the result that is off most, of those that are wrong if any is."""
+        wrong = [name for name, error in self.errors.items() if not error <= self.bounds[name]]
+        shares = {name: self.errors[name] / self.bounds[name] for name in wrong or self.errors}
+        return max(shares, key=lambda name: (isnan(shares[name]), shares[name]))
 
 
 def truth(problem: Problem, given: Inputs, seed: int = 0, bounds: Mapping[str, float] | None = None) -> Truth:
@@ -77,9 +86,7 @@ def truth(problem: Problem, given: Inputs, seed: int = 0, bounds: Mapping[str, f
     """
     maps, chosen = _what(problem, seed)
     grad_out = only(given.grad_out, maps, chosen, problem)
-    part = replace(
-        problem, batch=len(range(problem.batch)[maps[0]]), heads=len(range(problem.heads)[maps[1]])
-    )
+    part = _part(problem, maps)
     small = Inputs(given.q[maps], given.k[maps], given.v[maps], given.position, grad_out[maps])
     exact = _results(small, part, chosen, torch.float64)
     sizes = oracle.sizes(small, exact["out"], part, chosen)
@@ -112,7 +119,27 @@ def judge(results: dict[str, Tensor], problem: Problem, given: Inputs, known: Tr
     errors = {name: _error(name, x, *_placed(known, name, x), problem) for name, x in judged.items()}
     if not out.isfinite().all():  # also where the oracle was not asked
         errors["out"] = float("nan")
-    return Verdict(errors, known.bounds)
+    verdict = Verdict(errors, known.bounds)
+    return verdict if verdict.right else _explained(verdict, judged, problem, given, known)
+
+
+def _explained(
+    verdict: Verdict, results: dict[str, Tensor], problem: Problem, given: Inputs, known: Truth
+) -> Verdict:
+    """Add where a wrong result is off, and what it is instead."""
+    worst = verdict.worst
+    place = diagnosis.where(worst, results[worst], _placed(known, worst, results[worst])[0], problem)
+    if verdict.errors["out"] <= known.bounds["out"]:
+        return replace(verdict, where=place)
+    part = Inputs(
+        given.q[known.maps],
+        given.k[known.maps],
+        given.v[known.maps],
+        given.position,
+        given.grad_out[known.maps],
+    )
+    like = diagnosis.likeness(results["out"][known.maps], part, _part(problem, known.maps), known.chosen)
+    return replace(verdict, where=place, like=like)
 
 
 def run(attend: Attend, problem: Problem, given: Inputs, grad_out: Tensor | None) -> dict[str, Tensor]:
@@ -168,6 +195,12 @@ def _squares(x: Tensor, side: int | None) -> Tensor:
     squares = F.pad(squares, (0, -width % side, 0, -height % side))
     blocks: Tensor = squares.unflatten(3, (-1, side)).unflatten(2, (-1, side))
     return blocks.sum((3, 5))
+
+
+def _part(problem: Problem, maps: tuple[slice, slice]) -> Problem:
+    """The same problem of these maps only."""
+    batch, heads = len(range(problem.batch)[maps[0]]), len(range(problem.heads)[maps[1]])
+    return replace(problem, batch=batch, heads=heads)
 
 
 def _what(problem: Problem, seed: int) -> tuple[tuple[slice, slice], list[Block]]:

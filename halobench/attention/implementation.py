@@ -2,13 +2,16 @@
 
 import re
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from pathlib import Path
 
 from torch import Tensor
 
+from halobench import plugins
 from halobench.attention.build import Build
 from halobench.attention.problem import Problem
+from halobench.errors import UsageError
 from halobench.registry import Registry
 
 GROUP = "halobench.kernels"  # entry points of this group are implementations
@@ -109,6 +112,24 @@ def attention(  # noqa: PLR0913  one keyword a field of the contract
         return attend
 
     return register
+
+
+def load_files(files: Iterable[Path]) -> None:
+    """Register the implementations in these files, here and in every process that is started from here.
+
+    Raises:
+        UsageError: there is no such file, it registers nothing, or another file has its name.
+        LeftOutError: it cannot be imported; the message says why.
+    """
+    files = list(files)
+    plugins.add_files(files)
+    for file in files:
+        before = IMPLEMENTATIONS.registered()
+        plugins.load_one(GROUP, file.stem)
+        if IMPLEMENTATIONS.registered() == before and file.stem not in before:
+            raise UsageError(
+                f"plugin: {file} registers no implementation with `halobench.attention.attention`"
+            )
 
 
 def load(implementation: str) -> None:

@@ -18,8 +18,14 @@ def run(
         Path | None,
         typer.Option(metavar="DIR", help="New folder for tables, figure and the profiler's trace."),
     ] = None,
+    plugin: Annotated[
+        list[Path] | None,
+        typer.Option(metavar="FILE", help="File that registers implementations of yours; may be repeated."),
+    ] = None,
 ) -> int:
     """Show where one case spends time, memory and FLOPs: by stage, layer and operator."""
+    from halobench.attention.implementation import load_files
     from halobench.screens import explain as screen
 
+    load_files(plugin or [])
     return screen.show(case, out, seconds, sys.argv)

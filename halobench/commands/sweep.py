@@ -45,6 +45,10 @@ def run(
     spec: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Spec file (TOML) in place of a preset.")
     ] = None,
+    plugin: Annotated[
+        list[Path] | None,
+        typer.Option(metavar="FILE", help="File that registers implementations of yours; may be repeated."),
+    ] = None,
     plan: Annotated[
         bool, typer.Option("--plan", help="List the cases and what is left out, and measure nothing.")
     ] = False,
@@ -65,7 +69,8 @@ def run(
 ) -> int:
     """Plan, check, measure, store and report a sweep."""
     options = {name: value for name, value in locals().items() if name != "axes"} | axes
-    given = {name: value for name, value in options.items() if value is not None and value is not False}
+    given = {name: value for name, value in options.items() if value not in (None, False, [])}
+    from halobench.attention.implementation import load_files
     from halobench.screens import sweep as screen
 
     lists = {
@@ -82,6 +87,7 @@ def run(
                 f"--resume goes on with what the run was begun with; {others[0]} cannot be given too"
             )
         return screen.resume(resume, sys.argv)
+    load_files(plugin or [])
     wanted, name = screen.wanted(preset, spec, workload, lists, settings)
     if plan:
         return screen.show_plan(wanted)

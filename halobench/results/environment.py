@@ -14,6 +14,7 @@ from typing import Any
 import psutil
 import torch
 
+from halobench import plugins
 from halobench.device import allocator, cpu_limit, openmp, ptxas
 
 PACKAGES = ("halobench", "torch", "triton", "timm", "torchvision", "numpy", "pandas", "scipy")
@@ -46,6 +47,7 @@ def environment(command: list[str], wait_policy: str = openmp.DEFAULT) -> dict[s
         "allocator": allocator.library(),
         "huge_pages": _bracketed(Path("/sys/kernel/mm/transparent_hugepage/enabled")),
         "wait_policy": openmp.effective(wait_policy),
+        "plugin_files": plugins.digests(),
     }
 
 

@@ -142,7 +142,8 @@ def _errors(tally: Tally) -> tuple[str, str, str]:
     if tally.out is None:
         return units.NOTHING, units.NOTHING, units.NOTHING
     gradients = units.NOTHING if tally.gradients is None else f"{tally.gradients:.1e}"
-    return f"{tally.out:.1e}", gradients, f"{tally.of_bound:.0%}"
+    of_bound = f"{tally.of_bound:.0%}" if tally.of_bound < 10 else f"{tally.of_bound:.0e}x"
+    return f"{tally.out:.1e}", gradients, of_bound
 
 
 def _print(tallies: dict[str, dict[str, Tally]], missing: dict[str, str], device: str) -> None:

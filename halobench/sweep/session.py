@@ -6,6 +6,8 @@ from pathlib import Path
 
 from rich.console import Console
 
+from halobench import plugins
+from halobench.attention.implementation import load_files
 from halobench.case import Case
 from halobench.console import watched
 from halobench.deadline import NEVER, Deadline
@@ -37,8 +39,13 @@ def resume(folder: Path, command: list[str]) -> tuple[Store, RunSettings]:
     """A run that was interrupted; UsageError where this machine is not the one it was begun on."""
     run_store = Store(folder)
     settings = settings_of(folder)
-    if differs := differences(read_environment(folder), environment(command, settings.wait_policy)):
+    begun = read_environment(folder)
+    if differs := differences(begun, environment(command, settings.wait_policy)):
         raise OtherMachine(f"{folder} was begun elsewhere: {'; '.join(differs)}")
+    files = begun.get("plugin_files", {})
+    load_files(map(Path, files))
+    if changed := [path for path, digest in plugins.digests().items() if files.get(path) != digest]:
+        raise OtherMachine(f"{folder} was begun with another {changed[0]}")
     return run_store, settings
 
 
