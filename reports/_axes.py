@@ -13,7 +13,7 @@ from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
 from halobench import units
 from halobench.axes import Row
-from halobench.report import colour, marker, ordered
+from halobench.report import Nothing, colour, marker, ordered
 from halobench.report.words import MAP
 
 from ._select import PANELS, in_common, map_names, measured, sweep
@@ -45,7 +45,7 @@ def over_resolution(frame: pd.DataFrame, quantity: Quantity, title: str) -> Figu
     """A line an implementation over the side of the map, a panel a direction and border."""
     rows = sweep(measured(frame, "attention").dropna(subset=quantity.column), MAP)
     if rows.empty:
-        return f"No case of attention has a value of {quantity.column}.\n"
+        return Nothing(f"No case of attention has a value of {quantity.column}.\n")
     rows = rows.assign(side=(rows["height"] * rows["width"]) ** 0.5).sort_values(["side", *MAP])
     sides = pd.Series(map_names(rows), index=rows.drop_duplicates(list(MAP))["side"])
     crowded = (sides.index[1:] < 1.5 * sides.index[:-1]).any()

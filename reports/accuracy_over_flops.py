@@ -4,7 +4,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from halobench import units
-from halobench.report import report
+from halobench.report import Nothing, report
 from halobench.results.published import published
 
 from ._accuracy.axes import Cost
@@ -22,5 +22,5 @@ def accuracy_over_flops(frame: pd.DataFrame) -> Figure | str:
     work = rows.assign(cost=rows["flop"] / rows["batch"] / units.UNITS["GFLOP"])
     known = published().dropna(subset="top1").merge(work[["model", "image_size", "cost"]])
     if known.empty:
-        return "No model was measured at the image size of a published accuracy.\n"
+        return Nothing("No model was measured at the image size of a published accuracy.\n")
     return by_family(published_parts(known.assign(measured=False)), COST, "Accuracy over operations")

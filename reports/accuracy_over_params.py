@@ -6,7 +6,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from halobench import units
-from halobench.report import report
+from halobench.report import Nothing, report
 from halobench.results.published import published
 
 from ._accuracy.axes import Cost
@@ -27,6 +27,8 @@ def accuracy_over_params(frame: pd.DataFrame) -> Figure | str:
     the data set, as the axis says it. Of any other frame it only matters which models were measured.
     """
     own = "family" in frame
+    if not own and set(frame["workload"]) == {"attention"}:
+        return Nothing("No network was planned.\n")
     rows = (frame if own else published()).dropna(subset=["params", "top1"])
     if rows.empty:
         return f"There are no {'' if own else 'published '}accuracies to show.\n"

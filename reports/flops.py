@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from halobench.axes import Row
-from halobench.report import report
+from halobench.report import Nothing, report
 from halobench.report.words import BLOCK_HALO, MAP, block_halo_name, map_name
 from halobench.results.derived import problem_columns
 
@@ -25,7 +25,7 @@ def flops(frame: pd.DataFrame) -> Figure | str:
     """Useful and executed floating point operations."""
     rows = measured(frame, "attention").dropna(subset="flop_executed")
     if rows.empty:
-        return "No case of attention has a count of executed operations.\n"
+        return Nothing("No case of attention has a count of executed operations.\n")
     rows = rows[rows["direction"] == rows["direction"].min()]  # directions are counted in proportion,
     asked = [name for name in problem_columns(rows) if name != "border"]  # both borders alike
     rows = rows.drop_duplicates([*asked, "implementation"]).assign(border=rows["border"].min())

@@ -4,7 +4,7 @@ import pandas as pd
 
 from halobench import units
 from halobench.axes import Row
-from halobench.report import report
+from halobench.report import Nothing, report
 from halobench.report.caveats import by_host
 from halobench.report.markdown import plain, table
 from halobench.results.published import best, published, tag
@@ -23,7 +23,7 @@ def models(frame: pd.DataFrame) -> str:
     """Measured models."""
     rows = measured(frame, "model")
     if rows.empty:
-        return "No model was measured.\n"
+        return Nothing("No model was measured.\n")
     more = changing(rows, SHOWN)
     rows = rows.assign(by_host=by_host(rows)).sort_values([*SHOWN, *more], kind="stable")
     lines = [

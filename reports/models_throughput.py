@@ -6,7 +6,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from halobench.report import ordered, report
+from halobench.report import Nothing, ordered, report
 from halobench.report.words import said
 
 from ._axes import WIDTH, key, outer, plain_numbers
@@ -23,7 +23,7 @@ def models_throughput(frame: pd.DataFrame) -> Figure | str:
     """Images a second of models, over image size and over batch."""
     rows = measured_models(frame)
     if rows.empty:
-        return "No model was measured.\n"
+        return Nothing("No model was measured.\n")
     largest_first = rows.sort_values(["image_size", "batch"], ascending=False, kind="stable")
     comparable = alike(largest_first, ASKED)
     parts = dict(_parts(comparable))

@@ -3,7 +3,7 @@
 import pandas as pd
 
 from halobench import units
-from halobench.report import report
+from halobench.report import Nothing, report
 from halobench.report.markdown import plain, table
 from halobench.results.published import published
 
@@ -18,7 +18,7 @@ def paper_parameters(frame: pd.DataFrame) -> str:
     printed = printed[printed["family"].str.fullmatch(r"HaloNet.*\(paper\)")]
     rows = printed.merge(counted, on="model", suffixes=("", "_counted"))
     if rows.empty:
-        return "No network was measured of which the paper prints the parameters.\n"
+        return Nothing("No network was measured of which the paper prints the parameters.\n")
     rows = rows.assign(difference=rows["params_counted"] - rows["params"])
     lines = [
         [

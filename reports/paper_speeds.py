@@ -6,7 +6,7 @@ import pandas as pd
 
 from halobench import units
 from halobench.axes import Row
-from halobench.report import ordered, report
+from halobench.report import Nothing, ordered, report
 from halobench.report.markdown import plain, table
 from halobench.report.words import said
 from halobench.results import published
@@ -26,7 +26,7 @@ def paper_speeds(frame: pd.DataFrame) -> str:
     """Relative speeds of the paper's tables 4 to 6, beside those measured."""
     sections = list(_sections(measured_models(frame)))
     if not sections:
-        return (
+        return Nothing(
             "No network of the paper's tables 4 to 6 was measured together with the one that it is compared "
             "with there, at the image sizes of the table and at like settings.\n"
         )

@@ -3,7 +3,7 @@
 import pandas as pd
 
 from halobench import units
-from halobench.report import report
+from halobench.report import Nothing, report
 from halobench.report.markdown import plain, table
 from halobench.report.words import said
 
@@ -17,7 +17,7 @@ def peers(frame: pd.DataFrame) -> str:
     """How much of the time of others' code is spent on our copies."""
     rows = measured(frame, "attention").dropna(subset="adapt_s")
     if rows.empty:
-        return "No case of others' code that needs its inputs in another form was measured.\n"
+        return Nothing("No case of others' code that needs its inputs in another form was measured.\n")
     rows = rows.assign(share=rows["adapt_s"] / rows["time_s"]).sort_values(
         ["implementation", "layout", "time_s"]
     )

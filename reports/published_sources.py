@@ -3,7 +3,7 @@
 import pandas as pd
 
 from halobench import units
-from halobench.report import report
+from halobench.report import Nothing, report
 from halobench.report.markdown import plain, table
 from halobench.results.published import published
 
@@ -13,6 +13,8 @@ HEADER = ("family", "model", "source", "read there", "image [px]", "parameters",
 @report("published_sources", section="sources", order=10)
 def published_sources(frame: pd.DataFrame) -> str:
     """Published accuracies and their sources."""
+    if set(frame["workload"]) == {"attention"}:
+        return Nothing("No network was planned.\n")
     lines = [
         [
             plain(row["family"]),

@@ -13,7 +13,7 @@ from matplotlib.ticker import NullLocator
 
 from halobench import units
 from halobench.axes import FIELDS, Row
-from halobench.report import ordered, report
+from halobench.report import Nothing, ordered, report
 from halobench.report.words import BLOCK_HALO, MAP, said
 
 from ._axes import WIDTH
@@ -33,7 +33,7 @@ LETTER = 0.062  # inches, of a problem's name
 def ratios(frame: pd.DataFrame) -> Figure | str:
     """Time of attention over the fastest, on every problem."""
     if measured(frame, "attention").empty:
-        return "No case of attention was measured.\n"
+        return Nothing("No case of attention was measured.\n")
     rows, problems = _problems(frame[frame["workload"] == "attention"])
     names = ordered(rows["implementation"])
     directions = sorted(set(rows["direction"]))

@@ -10,7 +10,7 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from halobench import units
 from halobench.axes import Row
-from halobench.report import colour, ordered, report
+from halobench.report import Nothing, colour, ordered, report
 from halobench.report.style import AS_IS
 from halobench.report.words import said
 from halobench.results.derived import problem_columns
@@ -32,7 +32,7 @@ def samples(frame: pd.DataFrame) -> Figure | str:
     """Every sample of the largest problem, and the order they were taken in."""
     known = frame[frame["samples_s"].notna()]
     if known.empty:
-        return "No case has samples.\n"
+        return Nothing("No case has samples.\n")
     rows = _largest(known)
     rows = rows.assign(name=rows["implementation"].replace("", AS_IS)).set_index("name", drop=False)
     figure = Figure(figsize=(WIDTH, 1.5 + 0.8 * len(rows)), layout="constrained")

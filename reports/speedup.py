@@ -5,7 +5,7 @@ import pandas as pd
 
 from halobench import units
 from halobench.axes import Row
-from halobench.report import ordered, report
+from halobench.report import Nothing, ordered, report
 from halobench.report.markdown import bold, plain, table
 from halobench.report.words import map_name, said
 from halobench.results.derived import BASELINE, problem_columns
@@ -22,7 +22,7 @@ ELSEWHERE = ("height", "width", *PLACE, *WORDS, *NUMBERS)
 def speedup(frame: pd.DataFrame) -> str:
     """Speed-up of attention over the dense baseline."""
     if measured(frame, "attention").empty:
-        return "No case of attention was measured.\n"
+        return Nothing("No case of attention was measured.\n")
     rows = frame[frame["workload"] == "attention"]
     places = rows.groupby(list(PLACE), sort=False)
     return "\n".join(f"On {said(part.iloc[0].to_dict(), PLACE)}: {_speedups(part)}" for _, part in places)

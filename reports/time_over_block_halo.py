@@ -3,7 +3,7 @@
 import pandas as pd
 from matplotlib.figure import Figure
 
-from halobench.report import report
+from halobench.report import Nothing, report
 from halobench.report.words import BLOCK_HALO, block_halo_name
 
 from ._axes import TIME, categories, finish, panels
@@ -15,7 +15,7 @@ def time_over_block_halo(frame: pd.DataFrame) -> Figure | str:
     """Time over block and halo, small windows first."""
     rows = sweep(measured(frame, "attention"), BLOCK_HALO)
     if rows.empty:
-        return "No case of attention was measured.\n"
+        return Nothing("No case of attention was measured.\n")
     figure = Figure()
     for axes, part in panels(figure, rows):
         categories(axes, part, TIME, block_halo_name, block_halo_names(rows))

@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from halobench import units
-from halobench.report import ordered, report
+from halobench.report import Nothing, ordered, report
 from halobench.report.words import said
 from halobench.results import published
 
@@ -38,7 +38,7 @@ def timm_throughput(frame: pd.DataFrame) -> Figure | str:
     groups = [part for _, part in known.groupby(list(SETTINGS), sort=False)]
     parts = fullest([part for part in groups if len(_alike(table, part))])
     if not parts:
-        return (
+        return Nothing(
             f"No network whose speed timm publishes was measured beside `{RESNET}`, both at the image size "
             "of timm's figures, at the same settings and on such a device.\n"
         )

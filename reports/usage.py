@@ -4,7 +4,7 @@ import pandas as pd
 
 from halobench import units
 from halobench.axes import Row
-from halobench.report import report
+from halobench.report import Nothing, report
 from halobench.report.caveats import BUSY_CORES, SYSTEM
 from halobench.report.markdown import plain, table
 from halobench.report.words import said
@@ -28,7 +28,7 @@ def usage(frame: pd.DataFrame) -> str:
     rows = pd.concat([measured(frame, workload) for workload in ("attention", "model")])
     rows = rows[(rows["device"] == "cpu") & rows["user_s"].notna()]
     if rows.empty:
-        return "No case on a CPU says what its time is made of.\n"
+        return Nothing("No case on a CPU says what its time is made of.\n")
     told = rows[(rows["system_share"] > SYSTEM) | (rows["others_cores"] > BUSY_CORES)]
     if told.empty:
         return f"In none of {len(rows)} cases did the system or other processes have a tenth.\n"

@@ -1,3 +1,4 @@
+from .contract import Nothing as Nothing
 from .contract import report as report
 from .style import colour as colour
 from .style import marker as marker

@@ -15,6 +15,12 @@ Render = Callable[[pd.DataFrame], str | Figure]
 Section = Literal["attention", "models", "published", "measurement", "sources"]  # as they follow on the page
 
 
+class Nothing(str):
+    """What a report gives that has nothing to show of a frame: the reason, in a sentence."""
+
+    __slots__ = ()
+
+
 @dataclass(frozen=True)
 class Report:
     """What a reader sees of a frame with its metrics, and its place on the page."""
@@ -50,7 +56,8 @@ def report(name: str, *, section: Section = "attention", order: int = 1000) -> C
         order: its place among the reports of the section; the smallest comes first.
 
     Returns:
-        A decorator that returns the function as it is.
+        A decorator that returns the function as it is. The function returns `Nothing` with a reason where it
+        has nothing to show.
 
     Raises:
         ValueError: the name is taken.

@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from halobench.report import ordered
+from halobench.report import Nothing, ordered
 from halobench.report.words import said
 from halobench.results.published import published
 
@@ -37,7 +37,7 @@ def over_cost(frame: pd.DataFrame, cost: Cost, values: Values, title: str) -> Fi
     places = fullest([part for _, part in known.groupby(settings, sort=False)])
     left_out = list(_left_out(rows, known, places))
     if not places:
-        return " ".join(["No model was measured where its accuracy is known.", *left_out]) + "\n"
+        return Nothing(" ".join(["No model was measured where its accuracy is known.", *left_out]) + "\n")
     figure = _figure(places, settings, cost, values)
     figure.suptitle("\n".join([title, *fill(" ".join(left_out), LINE).splitlines()]), fontsize="medium")
     key(figure, _key(cost, places), columns=2)

@@ -185,3 +185,13 @@ def test_a_run_without_cases_has_a_page():
     html = page_of()
     assert "Everything that was planned was measured." in html
     assert "<script" not in html
+
+
+def test_a_run_of_attention_alone_has_no_sections_about_networks():
+    html = page_of(attention_record(), attention_record("naive_global"))
+    shown, _, others = html.partition('<details id="empty">')
+    assert "accuracies" not in shown
+    assert "No model was measured." not in shown
+    assert "<li>Published accuracy over parameters: No network was planned.</li>" in others
+    assert others.count("<li>") >= 7
+    assert 'href="#report-models"' not in html

@@ -13,7 +13,7 @@ from markdown_it import MarkdownIt
 from markupsafe import Markup
 
 from halobench import units
-from halobench.report.contract import REPORTS
+from halobench.report.contract import REPORTS, Nothing
 from halobench.report.html.columns import Command, data
 
 SCRIPTS = (
@@ -56,6 +56,8 @@ def page(  # noqa: PLR0913  what there is to show
     template.policies["json.dumps_kwargs"] = {"allow_nan": False, "separators": (",", ":")}
     script = "\n".join(map(_file, SCRIPTS))
     placed = sorted(rendered, key=lambda name: REPORTS[name].place)
+    empty = {name: str(rendered[name]) for name in placed if isinstance(rendered[name], Nothing)}
+    placed = [name for name in placed if name not in empty]
     sources = [name for name in placed if REPORTS[name].section == "sources"]  # behind the table of all cases
     return template.from_string(_file("page.html")).render(
         title=title,
@@ -64,6 +66,7 @@ def page(  # noqa: PLR0913  what there is to show
         commands={name: environment.get("command") for name, environment in environments.items()},
         sections=[_section(name, rendered[name]) for name in placed if name not in sources],
         sources=[_section(name, rendered[name]) for name in sources],
+        empty={REPORTS[name].title: reason.strip() for name, reason in empty.items()},
         environments={name: list(_flat(environment)) for name, environment in environments.items()},
         data=data(frame, command),
         style=Markup(_file("page.css")),
