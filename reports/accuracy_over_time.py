@@ -14,7 +14,7 @@ COST = Cost("time of an image [ms]", "is faster")
 TITLE = "Published accuracy over the time of an image in inference, median and 95 % interval"
 
 
-@report("accuracy_over_time", section="models", order=50)
+@report("accuracy_over_time", section="overview", order=20)
 def accuracy_over_time(frame: pd.DataFrame) -> Figure | str:
     """Published accuracy over the measured time of an image."""
     return over_cost(frame, COST, _milliseconds, TITLE)

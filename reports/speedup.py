@@ -14,8 +14,8 @@ from ._select import changing, measured
 
 PLACE = ("device", "threads")
 WORDS = ("border", "direction")  # beside the map, and what else differs
-NUMBERS = ("block", "halo", "batch")
-ELSEWHERE = ("height", "width", *PLACE, *WORDS, *NUMBERS)
+NUMBERS = (["block", "halo"], ["batch"])  # where they differ
+ELSEWHERE = ("height", "width", "block", "halo", "batch", *PLACE, *WORDS)
 
 
 @report("speedup", section="attention", order=10)
@@ -25,13 +25,15 @@ def speedup(frame: pd.DataFrame) -> str:
         return Nothing("No case of attention was measured.\n")
     rows = frame[frame["workload"] == "attention"]
     places = rows.groupby(list(PLACE), sort=False)
-    return "\n".join(f"On {said(part.iloc[0].to_dict(), PLACE)}: {_speedups(part)}" for _, part in places)
+    return "\n".join(_speedups(part) for _, part in places)
 
 
 def _speedups(rows: pd.DataFrame) -> str:
     names = ordered(rows["implementation"])
     more = [*WORDS, *changing(rows, ELSEWHERE)]
-    shown = [*more, *NUMBERS]
+    numbers = [name for together in NUMBERS if len(rows[together].drop_duplicates()) > 1 for name in together]
+    shown = [*more, *numbers]
+    same = [name for together in NUMBERS for name in together if name not in numbers]
     rows = rows.sort_values(["height", "width", *shown], kind="stable")
     problems = [group for _, group in rows.groupby(problem_columns(rows), dropna=False, sort=False)]
     lines = [
@@ -45,10 +47,11 @@ def _speedups(rows: pd.DataFrame) -> str:
     means, count = _means(problems, names)
     if count:
         lines.append(["**geometric mean**", *[""] * len(shown), *(units.ratio(mean) for mean in means)])
+    where = said(rows.iloc[0].to_dict(), [*PLACE, *same])
     return (
-        f"the time of `{BASELINE}` over that of the others, the fastest in bold; where `{BASELINE}` was not "
-        f"measured, the time itself. The geometric mean is over {count} of {len(problems)} problems, those "
-        "on which all were measured that were on most.\n\n"
+        f"On {where}: the time of `{BASELINE}` over that of the others, the fastest in bold; where "
+        f"`{BASELINE}` was not measured, the time itself. The geometric mean is over {count} of "
+        f"{len(problems)} problems, those on which all were measured that were on most.\n\n"
         + table(["map", *shown, *map(plain, names)], lines, words=1 + len(more))
     )
 

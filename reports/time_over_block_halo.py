@@ -16,9 +16,11 @@ def time_over_block_halo(frame: pd.DataFrame) -> Figure | str:
     rows = sweep(measured(frame, "attention"), BLOCK_HALO)
     if rows.empty:
         return Nothing("No case of attention was measured.\n")
+    if len(names := block_halo_names(rows)) == 1:
+        return Nothing(f"Only {names[0]} was measured.\n")
     figure = Figure()
     for axes, part in panels(figure, rows):
-        categories(axes, part, TIME, block_halo_name, block_halo_names(rows))
+        categories(axes, part, TIME, block_halo_name, names)
         axes.set_xlabel("block and halo [positions]")
     finish(figure, TIME, f"Time over block and halo, small windows first\n{in_common(rows, BLOCK_HALO)}")
     return figure

@@ -8,7 +8,7 @@ from halobench.report import report
 from ._axes import TIME, over_resolution
 
 
-@report("time_over_resolution", section="attention", order=30)
+@report("time_over_resolution", section="overview", order=10)
 def time_over_resolution(frame: pd.DataFrame) -> Figure | str:
     """Time over the size of the map."""
     return over_resolution(frame, TIME, "Time over the size of the map")

@@ -12,7 +12,8 @@ from halobench.registry import Registry
 GROUP = "halobench.reports"  # entry points of this group are reports
 
 Render = Callable[[pd.DataFrame], str | Figure]
-Section = Literal["attention", "models", "published", "measurement", "sources"]  # as they follow on the page
+# As they follow on the page: first the figures that most come for.
+Section = Literal["overview", "attention", "models", "published", "measurement", "sources"]
 
 
 class Nothing(str):

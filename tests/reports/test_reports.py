@@ -144,9 +144,12 @@ def test_time_over_block_halo_has_small_windows_first():
 
 
 def test_implementations_stand_side_by_side_in_a_category():
-    records = [attention_record(name, samples=(1e-3,)) for name in ("naive_global", "sdpa_blocked")]
+    names, halos = ("naive_global", "sdpa_blocked"), (1, 3)
+    records = [attention_record(name, halo=halo, samples=(1e-3,)) for name in names for halo in halos]
     (axes,) = shown("time_over_block_halo", *records).axes
-    assert lines(axes) == {"naive_global": ([-0.175], [1]), "sdpa_blocked": ([pytest.approx(0.175)], [1])}
+    found = {name: places for name, (places, _) in lines(axes).items()}
+    assert found["naive_global"] == pytest.approx([-0.175, 0.825])
+    assert found["sdpa_blocked"] == pytest.approx([0.175, 1.175])
 
 
 def test_flops_shows_what_is_executed_and_a_mark_at_what_is_useful():
@@ -169,12 +172,12 @@ def test_speedup_has_the_fastest_in_bold_and_a_mean_over_what_all_did():
     )
     assert "over 2 of 3 problems" in table
     assert table.splitlines()[2:] == [
-        "| map | border | direction | block | halo | batch | naive_global | haloed_blocked |",
-        "| :-- | :-- | :-- | --: | --: | --: | --: | --: |",
-        "| 16x16 | mask | forward | 8 | 1 | 2 | 1x | **2x** |",
-        "| 16x16 | mask | forward | 8 | 2 | 2 | **1x** | 0.5x |",
-        "| 16x16 | mask | forward | 8 | 3 | 2 | oom | **2.5 s** |",
-        "| **geometric mean** |  |  |  |  |  | 1x | 1x |",
+        "| map | border | direction | block | halo | naive_global | haloed_blocked |",
+        "| :-- | :-- | :-- | --: | --: | --: | --: |",
+        "| 16x16 | mask | forward | 8 | 1 | 1x | **2x** |",
+        "| 16x16 | mask | forward | 8 | 2 | **1x** | 0.5x |",
+        "| 16x16 | mask | forward | 8 | 3 | oom | **2.5 s** |",
+        "| **geometric mean** |  |  |  |  | 1x | 1x |",
     ]
 
 
@@ -185,11 +188,11 @@ def test_speedup_has_a_table_a_device_and_a_column_for_what_else_differs():
         on_gpu(attention_record(dtype="bfloat16")),
         attention_record(),
     )
-    assert [line[:22] for line in table.splitlines() if line.startswith("On")] == [
-        "On cuda: the time of `",
-        "On cpu, 2 threads: the",
+    assert [line.partition(":")[0] for line in table.splitlines() if line.startswith("On")] == [
+        "On b8 h3, batch 2, cuda",
+        "On b8 h3, batch 2, cpu, 2 threads",
     ]
-    assert "| map | border | direction | dtype | block" in table
+    assert "| map | border | direction | dtype | haloed_blocked |" in table
 
 
 def test_models_shows_cost_and_published_accuracy():
