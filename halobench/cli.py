@@ -19,7 +19,6 @@ from typer.exceptions import TyperException
 from halobench import commands
 from halobench.errors import UsageError
 
-INTERRUPTED = 130  # what typer makes of Ctrl-C
 PLAIN = {"µ": "u", "±": "+-", "…": "...", "°": "deg", "²": "2"}
 BUG = 70  # of `sysexits.h`: an internal error
 
@@ -58,8 +57,6 @@ def main() -> None:
     except Exception:
         traceback.print_exc()
         sys.exit(BUG)
-    if code == INTERRUPTED:
-        print("interrupted; sweep continues with --resume DIR, accuracy with the same --out", file=sys.stderr)
     sys.exit(code or 0)
 
 

@@ -85,6 +85,13 @@ def digests() -> dict[str, str]:
     return {str(path): hashlib.sha256(path.read_bytes()).hexdigest() for path in file_plugins()}
 
 
+def distributions(groups: Iterable[str]) -> dict[str, str]:
+    """Return the versions of the other distributions that plug into these groups."""
+    entries = [entry for group in groups for entry in entry_points(group=group)]
+    found = {entry.dist.name: entry.dist.version for entry in entries if entry.dist is not None}
+    return {name: version for name, version in sorted(found.items()) if name != OURS}
+
+
 class _Finder(MetaPathFinder):
     """Finds a file that is a plug-in by the name that its module has here."""
 

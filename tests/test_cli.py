@@ -402,3 +402,16 @@ def test_a_report_that_breaks_while_it_is_saved_leaves_the_others(halobench, sto
     page = (folder / "report.html").read_text(encoding="utf-8")
     assert "This report failed: ValueError" in page
     assert "report-speedup" in page
+
+
+def test_an_interrupted_sweep_names_its_folder_and_how_to_go_on(halobench, tmp_path, monkeypatch):
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(session, "measure", interrupted)
+    code, out, err = halobench(f"{SWEEP} --implementation haloed_blocked --out '{tmp_path}/a run'")
+    assert code == 130
+    assert f"measuring into {tmp_path}/a run" in out
+    assert err == (
+        f"interrupted; what was measured is kept, and halobench sweep --resume '{tmp_path}/a run' goes on\n"
+    )

@@ -66,6 +66,9 @@ MEASURED = (
     Column("time_s", "seconds", "Median of the samples.", "time"),
     Column("time_low_s", "seconds", "Lower end of its 95 % interval, from order statistics."),
     Column("time_high_s", "seconds", "Upper end of its 95 % interval."),
+    Column("time_min_s", "seconds", "Shortest sample."),
+    Column("time_p10_s", "seconds", "A tenth of the samples is shorter."),
+    Column("time_p90_s", "seconds", "A tenth of the samples is longer."),
     Column("samples", "number", "How many samples there are."),
     Column("time_hot_s", "seconds", "On a GPU, median of calls back to back, where `time_s` is cold."),
     Column("host_s", "seconds", "Median time until the call returned; on a CPU that is the time itself."),
@@ -99,6 +102,7 @@ MEASURED = (
     Column(
         "device_state", "prose", "On a GPU, clock rate, power and throttling before and after the samples."
     ),
+    Column("ended", "word", "When the last of its measurements was over, UTC."),
     Column("traceback", "prose", "That of the exception behind `failed` or `oom`."),
     Column(SAMPLES, "list", "Every sample; not in the CSV file."),
 )

@@ -22,6 +22,7 @@ KEY = (  # runs that differ here do not mix
     *("commit", "machine", "system", "cpu", "torch_cpu", "cores", "affinity", "cpu_limit", "gpu"),
     *("python", "packages", "allocator", "wait_policy"),
 )
+GROUPS = ("halobench.kernels", "halobench.reports", "halobench.metrics")  # of entry points
 SINCE_SCHEMA_5 = ("affinity", "cpu_limit")  # what an older run does not tell is not held against it
 
 
@@ -48,6 +49,7 @@ def environment(command: list[str], wait_policy: str = openmp.DEFAULT) -> dict[s
         "huge_pages": _bracketed(Path("/sys/kernel/mm/transparent_hugepage/enabled")),
         "wait_policy": openmp.effective(wait_policy),
         "plugin_files": plugins.digests(),
+        "plugins": plugins.distributions(GROUPS),
     }
 
 

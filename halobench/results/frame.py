@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from halobench.case import AttentionCase, Case, ModelCase
@@ -66,6 +67,9 @@ def _row(case: Case, records: list[Record]) -> dict[str, Any]:
             "time_s": times.median,
             "time_low_s": times.low,
             "time_high_s": times.high,
+            "time_min_s": min(samples, default=None),
+            "time_p10_s": _percentile(samples, 0.1),
+            "time_p90_s": _percentile(samples, 0.9),
             "samples": len(samples) or None,
             SAMPLES: samples or None,
             "time_hot_s": hot.median,
@@ -80,10 +84,15 @@ def _row(case: Case, records: list[Record]) -> dict[str, Any]:
             "reserved_bytes": _largest(record.reserved_bytes for record in records),
             "top1": published.top1(case.model, case.image_size) if isinstance(case, ModelCase) else None,
             "device_state": last.device_state,
+            "ended": max(record.ended for record in records),
         }
         | _per_call(usage)
         | dataclasses.asdict(last.work)
     )
+
+
+def _percentile(samples: list[float], share: float) -> float | None:
+    return float(np.quantile(samples, share)) if samples else None
 
 
 def _per_call(usage: Usage) -> dict[str, float]:

@@ -1,7 +1,7 @@
 """What one measurement left behind, as it is stored.
 
 Schema history: 1, the first; 2, `samples_adapt`, and `mode` of a model case; 3, `tune_s` and `config`;
-4, `samples_warmup`, `usage`, and `allocator` of a case; 5, `traceback`.
+4, `samples_warmup`, `usage`, and `allocator` of a case; 5, `traceback`; 6, `ended`.
 """
 
 from dataclasses import dataclass, field
@@ -10,7 +10,7 @@ from typing import Literal
 from halobench.case import Case
 from halobench.device.usage import Usage
 
-SCHEMA = 5
+SCHEMA = 6
 Status = Literal["ok", "wrong", "unsupported", "oom", "timeout", "crashed", "failed", "implausible", "pruned"]
 SEVERITY = ("ok", "pruned", "unsupported", "implausible", "oom", "timeout", "failed", "crashed", "wrong")
 BAD = ("wrong", "crashed", "failed")  # something is broken: `sweep` exits with 1
@@ -35,6 +35,7 @@ class Record:
     reason: str = ""
     traceback: str = ""  # of the exception behind `failed` or `oom`
     replicate: int = 0
+    ended: str = ""  # when the measurement was over, UTC
     error: float | None = None  # largest relative error of output and gradients
     samples: tuple[float, ...] = ()  # on a GPU with a cold cache
     samples_hot: tuple[float, ...] = ()  # on a GPU back to back

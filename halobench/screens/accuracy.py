@@ -1,6 +1,7 @@
 """The command `accuracy`: evaluate a network, keep a row an image, and print how often it is right."""
 
 import os
+import sys
 from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
@@ -89,10 +90,16 @@ def show(  # noqa: PLR0913  an option is an argument
     screen = console()
     for name, value in (asdict(settings) | {"evaluated before": len(rows)}).items():
         screen.print(f"{name}: {value or units.NOTHING}", soft_wrap=True)
-    for part in _watched(evaluation.evaluated(network, batches, images[len(rows) :]), len(batches), screen):
-        rows += part
-        if out:
-            append(out, part)
+    parts = evaluation.evaluated(network, batches, images[len(rows) :])
+    try:
+        for part in _watched(parts, len(batches), screen):
+            rows += part
+            if out:
+                append(out, part)
+    except KeyboardInterrupt:
+        kept = f"what was evaluated is in {out}, and the same command goes on" if out else "nothing is kept"
+        print(f"interrupted; {kept}", file=sys.stderr)
+        raise
     _print(settings, rows, classes, screen)
     return 0
 

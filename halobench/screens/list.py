@@ -8,7 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from halobench import units
-from halobench.attention.implementation import IMPLEMENTATIONS
+from halobench.attention.implementation import AUTO, AUTO_ELSEWHERE, IMPLEMENTATIONS
 from halobench.console import console, say_left_out
 from halobench.models import zoo
 from halobench.report.contract import REPORTS
@@ -23,6 +23,7 @@ def show() -> None:
     screen.print(
         _table("implementations", {name: _about(entry.attend) for name, entry in IMPLEMENTATIONS.items()})
     )
+    screen.print(f"auto: {AUTO['cpu']} on a CPU, {AUTO_ELSEWHERE} elsewhere")
     screen.print(_table("models", {name: _model(name) for name in zoo.LISTED}))
     screen.print(f"any other model of timm: {zoo.TIMM}<its name>")
     screen.print(_table("metrics", {name: _metric(name) for name in METRICS}))

@@ -1,5 +1,7 @@
 """The command `sweep`: from what a user asks for to what a user sees."""
 
+import shlex
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -88,7 +90,14 @@ def resume(folder: Path, command: list[str]) -> int:
 
 
 def _finish(run_store: Store, settings: RunSettings, folder: Path) -> int:
-    session.measure(run_store, settings, console())
+    screen = console()
+    screen.print(f"measuring into {folder}", soft_wrap=True)
+    try:
+        session.measure(run_store, settings, screen)
+    except KeyboardInterrupt:
+        again = shlex.join(["halobench", "sweep", "--resume", str(folder)])
+        print(f"interrupted; what was measured is kept, and {again} goes on", file=sys.stderr)
+        raise
     return show([folder], folder)
 
 

@@ -3,6 +3,7 @@
 import dataclasses
 import random
 from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime
 from itertools import groupby
 
 from halobench.axes import SIZES
@@ -41,7 +42,11 @@ def run(  # noqa: PLR0913  what a run was begun with, and what it is resumed wit
         for record in executor.measure([case]) if pruned is None else [pruned]:
             if record.status in TOO_LARGE:
                 too_large.append(record)
-            yield dataclasses.replace(record, replicate=replicate)
+            yield dataclasses.replace(record, replicate=replicate, ended=_now())
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="milliseconds")
 
 
 def _pruned(case: Case, too_large: list[Record]) -> Record | None:

@@ -1,9 +1,11 @@
 import json
 import subprocess
+from types import SimpleNamespace
 
 import pytest
 import torch
 
+from halobench import plugins
 from halobench.results.environment import commit, differences, environment
 
 KNOWN = {
@@ -59,6 +61,15 @@ def test_a_machine_does_not_differ_from_itself():
 )
 def test_another_machine_is_told_by_what_differs(changed, said):
     assert differences(KNOWN, KNOWN | changed) == [said]
+
+
+def test_versions_of_what_others_plug_in_are_noted(monkeypatch):
+    def points(group):
+        dists = SimpleNamespace(name="fast", version="1.2"), SimpleNamespace(name="halobench", version="0")
+        return [SimpleNamespace(dist=dist) for dist in dists] if group == "halobench.kernels" else []
+
+    monkeypatch.setattr(plugins, "entry_points", points)
+    assert environment([])["plugins"] == {"fast": "1.2"}
 
 
 def test_load_and_time_do_not_keep_runs_apart():

@@ -76,7 +76,7 @@ def test_a_run_of_the_first_schema_is_read_and_its_allocator_is_unstated(full):
         connection.execute("DELETE FROM samples WHERE series IN ('samples_adapt', 'samples_warmup')")
         for table, later in {
             "cases": ("mode", "allocator"),
-            "records": ("usage", "tune_s", "config", "traceback"),
+            "records": ("usage", "tune_s", "config", "traceback", "ended"),
         }.items():
             for case_id, fields in connection.execute(f"SELECT id, fields FROM {table}").fetchall():
                 known = {name: value for name, value in json.loads(fields).items() if name not in later}
@@ -121,6 +121,18 @@ def test_the_columns_are_those_of_the_contract():
 def test_what_was_not_measured_is_empty_and_never_zero():
     row = frame_of(RECORDS[1]).iloc[0]
     assert all(math.isnan(row[name]) for name in ("time_s", "samples", "peak_bytes", "error", "compile_s"))
+
+
+def test_the_frame_has_the_shortest_sample_and_tenths():
+    row = frame_of(attention_record(samples=tuple(float(n) for n in range(11)))).iloc[0]
+    assert (row["time_min_s"], row["time_p10_s"], row["time_p90_s"]) == (0, 1, 9)
+    assert math.isnan(frame_of(RECORDS[1]).iloc[0]["time_min_s"])
+
+
+def test_the_frame_says_when_the_last_measurement_of_a_case_was_over():
+    times = "2026-12-01T04:00:00.000+00:00", "2026-12-01T03:00:00.000+00:00"
+    records = [attention_record(replicate=n, ended=time) for n, time in enumerate(times)]
+    assert frame.frame_of([records[0].case], records)["ended"].tolist() == [times[0]]
 
 
 def test_the_frame_has_the_median_and_the_resolved_scale():

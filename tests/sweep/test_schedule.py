@@ -1,6 +1,7 @@
 """The order of a sweep and what it leaves out, on the fake machine."""
 
 from dataclasses import replace
+from datetime import UTC, datetime
 
 import pytest
 from fakes import costing
@@ -62,6 +63,7 @@ def test_what_was_too_large_once_is_so_in_every_replicate(machine):
     assert (once.replicate, again.replicate) == (0, 1)
     assert once.status == again.status == "oom"
     assert once.reason == again.reason != ""
+    assert once.ended <= again.ended <= datetime.now(UTC).isoformat(timespec="milliseconds")
 
 
 def test_what_was_measured_before_is_not_measured_again(machine):
