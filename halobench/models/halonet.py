@@ -108,23 +108,30 @@ CONFIGURATIONS = {
 
 
 class HaloNet(nn.Module):
-    """Images `(batch, 3, height, width)` to logits `(batch, classes)`.
+    """Images `(batch, in_chans, height, width)` to logits `(batch, classes)`.
 
     Args:
         row: which network of the family.
         implementation: of the attention inside: a name of `halobench list`, or `auto`.
         classes: logits an image.
+        in_chans: channels of an image.
         asked: what else `HaloAttention` can be asked for: border, position, offset, scale, position_scale.
     """
 
     def __init__(
-        self, row: Configuration, implementation: str = "auto", *, classes: int = 1000, **asked: Any
+        self,
+        row: Configuration,
+        implementation: str = "auto",
+        *,
+        classes: int = 1000,
+        in_chans: int = 3,
+        **asked: Any,
     ) -> None:
         super().__init__()
         attention = partial(
             HaloAttention, block=row.block, halo=row.halo, implementation=implementation, **asked
         )
-        self.stem = _stem(row)
+        self.stem = _stem(row, in_chans)
         dim, stages = row.stem_width, []
         for stage, depth in enumerate(row.depths):
             blocks = []
@@ -177,10 +184,10 @@ class Bottleneck(nn.Module):
         return maps
 
 
-def _stem(row: Configuration) -> nn.Sequential:
+def _stem(row: Configuration, in_chans: int) -> nn.Sequential:
     if row.stem == "4x4":
-        return _convolution(3, row.stem_width, 4, stride=4)
-    convolution = _convolution(3, row.stem_width, 7, ACTIVATIONS[row.activation], stride=2)
+        return _convolution(in_chans, row.stem_width, 4, stride=4)
+    convolution = _convolution(in_chans, row.stem_width, 7, ACTIVATIONS[row.activation], stride=2)
     return convolution.append(nn.MaxPool2d(3, 2, padding=1))
 
 

@@ -12,9 +12,11 @@ from torch import Tensor, nn
 
 from halobench.attention.functional import attend_maps
 from halobench.attention.implementation import load
+from halobench.attention.layer import HaloAttention
 from halobench.attention.problem import Problem
 from halobench.case import ORIGINAL
 
+KNOWN = "haloed_blocked"  # what ours are compared with
 SLACK, LEAST = 3, 4  # times the error of timm's own in the same dtype, and epsilons: as `halobench check`
 
 Network = TypeVar("Network", bound=nn.Module)
@@ -48,15 +50,16 @@ def _used(published: Any) -> type[UsedHaloAttn]:
 
 
 def use(model: Network, implementation: str, *, verify: bool = False) -> Network:
-    """Replace the attention inside timm's halo layers, in place, and return the model.
+    """Replace the attention inside halo layers, timm's or ours, in place, and return the model.
 
     Weights, parameter names and outputs stay as they are; lambda and BoT layers are left alone.
 
     Args:
-        model: any network with layers of timm's `HaloAttn`.
+        model: any network with layers of timm's `HaloAttn`, or of `HaloAttention`.
         implementation: a name of `halobench list`, `auto`, or `original` for timm's own again.
-        verify: compare each layer with timm's own first, on random maps and weights: outputs and gradients.
-            A fresh network shows nothing, since timm begins each residual branch with a gain of zero.
+        verify: compare each layer first, on random maps and weights, outputs and gradients: timm's with its
+            own attention, ours with `haloed_blocked`. A fresh network shows nothing, since timm begins each
+            residual branch with a gain of zero.
 
     Returns:
         The same object.
@@ -73,9 +76,11 @@ def use(model: Network, implementation: str, *, verify: bool = False) -> Network
     """
     if implementation != ORIGINAL:
         load(implementation)
-    layers = {name: layer for name, layer in model.named_modules() if isinstance(layer, HaloAttn)}
+    kinds = HaloAttn if implementation == ORIGINAL else HaloAttn | HaloAttention
+    layers = {name: layer for name, layer in model.named_modules() if isinstance(layer, kinds)}
     if not layers:
-        raise ValueError(f"{type(model).__name__} has no halo attention of timm inside")
+        whose = " of timm" if implementation == ORIGINAL else ""
+        raise ValueError(f"{type(model).__name__} has no halo attention{whose} inside")
     if verify and implementation != ORIGINAL:
         for name, layer in layers.items():
             _must_be_right(layer, implementation, name)
@@ -84,8 +89,11 @@ def use(model: Network, implementation: str, *, verify: bool = False) -> Network
     return model
 
 
-def _attend_by(layer: HaloAttn, implementation: str) -> None:
-    """The class is changed and not the module, so that parameters keep their names and hooks stay."""
+def _attend_by(layer: HaloAttn | HaloAttention, implementation: str) -> None:
+    """Of timm's layer the class is changed, not the module: names of parameters and hooks stay."""
+    if isinstance(layer, HaloAttention):
+        layer.implementation = implementation
+        return
     published: Any = layer.published if isinstance(layer, UsedHaloAttn) else type(layer)
     if implementation == ORIGINAL:
         layer.__class__ = published
@@ -95,10 +103,10 @@ def _attend_by(layer: HaloAttn, implementation: str) -> None:
         vars(layer)["implementation"] = implementation
 
 
-def _must_be_right(layer: HaloAttn, implementation: str, name: str) -> None:
-    """ValueError where a copy of a layer with random weights is not what timm's own is."""
+def _must_be_right(layer: HaloAttn | HaloAttention, implementation: str, name: str) -> None:
+    """ValueError where a copy of a layer with random weights is not what it is with the attention known."""
     own, used = copy.deepcopy(layer), copy.deepcopy(layer)
-    _attend_by(own, ORIGINAL)
+    _attend_by(own, KNOWN if isinstance(own, HaloAttention) else ORIGINAL)
     _attend_by(used, implementation)
     generator = torch.Generator().manual_seed(0)
     for mine, theirs in zip(used.parameters(), own.parameters(), strict=True):
@@ -106,7 +114,8 @@ def _must_be_right(layer: HaloAttn, implementation: str, name: str) -> None:
         mine.data.copy_(drawn)
         theirs.data.copy_(drawn)
     like = next(own.parameters())
-    shape = 2, layer.q.in_channels, 2 * layer.block_size, 3 * layer.block_size
+    block = layer.asked.block if isinstance(layer, HaloAttention) else layer.block_size
+    shape = 2, layer.q.in_channels, 2 * block, 3 * block
     x = torch.randn(shape, generator=generator).to(like)
     rounded, found = _results(own, x), _results(used, x)
     for result, exact in _results(own.double(), x.double()).items():
@@ -120,7 +129,7 @@ def _must_be_right(layer: HaloAttn, implementation: str, name: str) -> None:
             )
 
 
-def _results(layer: HaloAttn, x: Tensor) -> dict[str, Tensor]:
+def _results(layer: HaloAttn | HaloAttention, x: Tensor) -> dict[str, Tensor]:
     """The output, and the gradients of the map and of the parameters by their names."""
     x = x.detach().requires_grad_()
     parameters = dict(layer.named_parameters())

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 import timm
 from torch import nn
@@ -10,7 +11,7 @@ from torch import nn
 from halobench.attention.implementation import load
 from halobench.case import ORIGINAL
 from halobench.errors import UnknownName
-from halobench.models.halonet import CONFIGURATIONS, HaloNet
+from halobench.models.halonet import CONFIGURATIONS, Configuration, HaloNet
 from halobench.models.swap import use
 
 TIMM = "timm/"
@@ -43,7 +44,7 @@ class Model:
     """A network by name: how it is built, for which images, and whether halo attention is inside."""
 
     name: str
-    build: Callable[[str], nn.Module]  # implementation of the attention inside -> network
+    build: Callable[[str, int, int], nn.Module]  # implementation inside, channels, classes -> network
     image_size: int  # side of the images it was published for
     halo: bool
 
@@ -71,7 +72,7 @@ def find(name: str) -> Model:
     if name in CONFIGURATIONS:
         row = CONFIGURATIONS[name]
         halo = row.convolutions < len(row.depths)
-        return Model(name, partial(HaloNet, row), row.image_size, halo)
+        return Model(name, partial(_ours, row), row.image_size, halo)
     published = name.removeprefix(TIMM)
     if published == name or not _timm_has(published):
         raise UnknownName(
@@ -81,15 +82,19 @@ def find(name: str) -> Model:
     return Model(name, partial(_published, published), _image_size(published), halo)
 
 
-def create(name: str, implementation: str | None = None) -> nn.Module:
+def create(
+    name: str, implementation: str | None = None, *, in_chans: int = 3, num_classes: int = 1000
+) -> nn.Module:
     """Build a network with weights drawn from torch's generator.
 
     Args:
         name: of `halobench list`; timm's begin with `timm/`.
         implementation: of the attention inside; the network's own if not given.
+        in_chans: channels of an image.
+        num_classes: logits an image.
 
     Returns:
-        A module that takes images `(batch, 3, height, width)` and gives logits `(batch, 1000)`.
+        A module that takes images `(batch, in_chans, height, width)` and gives logits `(batch, num_classes)`.
 
     Raises:
         UnknownName: a KeyError, for a network or an implementation that there is not.
@@ -104,7 +109,7 @@ def create(name: str, implementation: str | None = None) -> nn.Module:
     implementation = model.implementation if implementation is None else implementation
     if reason := model.unsupported(implementation):
         raise ValueError(f"{implementation!r} does not fit: {reason}")
-    return model.build(implementation)
+    return model.build(implementation, in_chans, num_classes)
 
 
 def _timm_has(name: str) -> bool:
@@ -117,13 +122,18 @@ def _image_size(name: str) -> int:
     return size
 
 
-def _published(name: str, implementation: str) -> nn.Module:
+def _ours(row: Configuration, implementation: str, in_chans: int, num_classes: int) -> nn.Module:
+    return HaloNet(row, implementation, in_chans=in_chans, classes=num_classes)
+
+
+def _published(name: str, implementation: str, in_chans: int, num_classes: int) -> nn.Module:
     """Build a network with random weights, none of them zero: timm's residual branches would add nothing.
 
     That is the same work, but an attention that is wrong could not be told from one that is right.
     """
+    sizes: dict[str, Any] = {"in_chans": in_chans, "num_classes": num_classes}
     if name.partition(".")[0] not in TIMM_HALO:
-        network: nn.Module = timm.create_model(name, pretrained=False)
+        network: nn.Module = timm.create_model(name, pretrained=False, **sizes)
         return network
-    network = timm.create_model(name, pretrained=False, zero_init_last=False)
+    network = timm.create_model(name, pretrained=False, zero_init_last=False, **sizes)
     return use(network, implementation)

@@ -11,6 +11,7 @@ from networks import CLASSES, images, largest_difference, network, output_and_gr
 from safetensors.torch import save_file
 from timm.layers.halo_attn import HaloAttn
 
+from halobench.attention import HaloAttention
 from halobench.attention.implementation import IMPLEMENTATIONS, Implementation
 from halobench.case import ModelCase
 from halobench.measure.measurement import measure
@@ -103,7 +104,7 @@ def test_every_option_of_the_layer_keeps_its_meaning(options):
 
 
 def test_a_model_without_halo_attention_is_refused():
-    with pytest.raises(ValueError, match="ResNet has no halo attention of timm inside"):
+    with pytest.raises(ValueError, match="ResNet has no halo attention inside"):
         use(create("timm/resnet26t"), "haloed_blocked")
 
 
@@ -220,3 +221,23 @@ def test_a_pooled_map_that_timm_takes_is_as_before():
     )
     expected = layer(x)
     torch.testing.assert_close(use(layer, "haloed_blocked")(x), expected, rtol=1e-5, atol=1e-6)
+
+
+def test_ours_take_another_attention_as_timms_do(registered):
+    torch.manual_seed(3)
+    model, x = (
+        create("halonet_h0", "haloed_blocked", num_classes=5, in_chans=2).eval(),
+        torch.randn(1, 2, 64, 64),
+    )
+    expected, keys = model(x), list(model.state_dict())
+    assert use(model, "sdpa_blocked", verify=True) is model
+    torch.testing.assert_close(model(x), expected, rtol=1e-3, atol=1e-4)
+    assert list(model.state_dict()) == keys
+    assert {layer.implementation for layer in model.modules() if isinstance(layer, HaloAttention)} == {
+        "sdpa_blocked"
+    }
+    registered(IMPLEMENTATIONS, "mine", Implementation("mine", zeros))
+    with pytest.raises(ValueError, match=r"mine is wrong in stages\.0\.0\.inner\.0: the output is off by"):
+        use(model, "mine", verify=True)
+    with pytest.raises(ValueError, match="HaloNet has no halo attention of timm inside"):
+        use(model, "original")

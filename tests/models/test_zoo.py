@@ -78,3 +78,11 @@ def test_the_same_seed_gives_the_same_weights():
         torch.manual_seed(3)
         weights.append(create("halonet_h0").state_dict())
     torch.testing.assert_close(*weights, atol=0, rtol=0)
+
+
+@pytest.mark.parametrize(
+    "name", ["halonet_h0", "halonet_h4_base128_patch", "timm/halonet26t", "timm/resnet26t"]
+)
+def test_images_of_other_channels_and_other_classes(name):
+    size = 256 if "26t" in name else 64
+    assert create(name, in_chans=1, num_classes=7).eval()(torch.randn(1, 1, size, size)).shape == (1, 7)
