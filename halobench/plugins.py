@@ -63,15 +63,15 @@ class LeftOutError(UsageError, ValueError):
 
 def add_files(files: Iterable[Path]) -> None:
     """Make files plug-ins of this process and of all that it starts; UsageError for what cannot be one."""
-    known = {path.stem: path for path in file_plugins()}
+    known = {_module(path): path for path in file_plugins()}
     for file in files:
         path = file.resolve()
         if not path.is_file():
             raise UsageError(f"plugin: there is no file {file}")
         if os.pathsep in str(path):
             raise UsageError(f"plugin: {file} cannot be one, its path has a {os.pathsep!r}")
-        if known.setdefault(path.stem, path) != path:
-            raise UsageError(f"plugin: {file} and {known[path.stem]} have one name")
+        if (other := known.setdefault(_module(path), path)) != path:
+            raise UsageError(f"plugin: {file} and {other} have one name")
     os.environ[FILES] = os.pathsep.join(map(str, known.values()))
 
 

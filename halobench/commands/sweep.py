@@ -69,7 +69,7 @@ def run(
 ) -> int:
     """Plan, check, measure, store and report a sweep."""
     options = {name: value for name, value in locals().items() if name != "axes"} | axes
-    given = {name: value for name, value in options.items() if value not in (None, False, [])}
+    given = {name: value for name, value in options.items() if value is not None and value is not False}
     from halobench.attention.implementation import load_files
     from halobench.screens import sweep as screen
 

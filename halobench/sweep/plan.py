@@ -64,7 +64,9 @@ def _possible(combinations: Iterable[Callable[[], Case]]) -> Plan:
 
 def _attention(grid: Grid) -> Iterator[Callable[[], Case]]:
     """Implementations change fastest: those of one problem are measured side by side."""
-    for values in _combinations(grid, "attention", implementation=_implementations(grid)):
+    for values in _combinations(
+        grid, "attention", implementation=_implementations(grid.values("implementation"))
+    ):
         yield partial(_attention_case, **values)
 
 
@@ -78,7 +80,9 @@ def _models(grid: Grid) -> Iterator[Callable[[], Case]]:
     # Takes seconds, for timm: only where there are models.
     from halobench.models import zoo  # noqa: PLC0415  it imports timm, which takes seconds
 
-    names = _implementations(grid)
+    asked = grid.values("implementation")
+    names = _implementations([name for name in asked if name != ORIGINAL])
+    names += [ORIGINAL] * (ORIGINAL in asked)
     for model in map(zoo.find, grid.values("model")):
         own = {"model": [model.name], "implementation": names if model.halo else [""]}
         sizes = grid.values("image_size") or [model.image_size]
@@ -100,9 +104,6 @@ def _combinations(grid: Grid, workload: str, **chosen: list[Any]) -> Iterator[di
         yield dict(zip(lists, values, strict=True))
 
 
-def _implementations(grid: Grid) -> list[str]:
-    """Return the names of a grid, of `all` every one that can be imported; UnknownName for an unknown one."""
-    names = grid.values("implementation")
-    ours = [name for name in names if name != ORIGINAL]
-    found = list(IMPLEMENTATIONS) if ALL in ours else [IMPLEMENTATIONS[name].name for name in ours]
-    return found + [ORIGINAL] * (ORIGINAL in names)
+def _implementations(names: list[str]) -> list[str]:
+    """Return the names, of `all` every one that can be imported; UnknownName for an unknown one."""
+    return list(IMPLEMENTATIONS) if ALL in names else [IMPLEMENTATIONS[name].name for name in names]

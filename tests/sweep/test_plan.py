@@ -167,3 +167,8 @@ def test_a_bug_in_a_case_is_no_impossible_combination(monkeypatch):
     with pytest.raises(ValueError, match="of a library") as error:
         plan(spec.spec(spec.preset("smoke"), {}, {}))
     assert error.type is ValueError
+
+
+def test_only_networks_can_be_left_as_they_are():
+    with pytest.raises(UnknownName, match="no attention implementation 'original'"):
+        plan(spec.spec(spec.preset("smoke"), {"implementation": ["original"]}, {}))
