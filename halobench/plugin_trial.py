@@ -20,9 +20,7 @@ def main(module: str, result: Path) -> None:
         importlib.import_module(module)
     except BaseException as error:  # also SystemExit: whatever is raised, it is left out
         failure = why(error)
-    contract = sys.modules.get(
-        "halobench.attention.implementation"
-    )  # it imports torch: only if the plug-in did
+    contract = sys.modules.get("halobench.attention.implementation")  # imports torch: only if the plug-in did
     names = contract.IMPLEMENTATIONS.registered() if contract else []
     found = {"names": names, "failure": failure}
     with replaced(result) as aside:

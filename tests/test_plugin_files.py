@@ -4,6 +4,7 @@ import hashlib
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import pandas as pd
 import pytest
@@ -34,14 +35,17 @@ def halobench(folder, *words):
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory):
+def folder(once):
     """A folder with `mine.py` and a run of what it registers."""
-    folder = tmp_path_factory.mktemp("own")
-    (folder / "mine.py").write_text(MINE)
-    words = [*SWEEP.split(), "--implementation", "mine,half", "--plugin", "mine.py", "--out", "run"]
-    done = halobench(folder, *words)
-    assert done.returncode == 1, done.stderr  # `half` is wrong
-    return folder
+
+    def sweeping(folder):
+        (folder / "mine.py").write_text(MINE)
+        words = [*SWEEP.split(), "--implementation", "mine,half", "--plugin", "mine.py", "--out", "run"]
+        done = halobench(folder, *words)
+        assert done.returncode == 1, done.stderr  # `half` is wrong
+        return str(folder)
+
+    return Path(once("own-kernel", sweeping))
 
 
 @pytest.mark.slow

@@ -87,7 +87,7 @@ def truth(problem: Problem, given: Inputs, seed: int = 0, bounds: Mapping[str, f
     maps, chosen = _what(problem, seed)
     grad_out = only(given.grad_out, maps, chosen, problem)
     part = _part(problem, maps)
-    small = Inputs(given.q[maps], given.k[maps], given.v[maps], given.position, grad_out[maps])
+    small = _cut(replace(given, grad_out=grad_out), maps)
     exact = _results(small, part, chosen, torch.float64)
     sizes = oracle.sizes(small, exact["out"], part, chosen)
     known = dict(bounds) if bounds is not None else _bounds(small, part, chosen, exact, sizes)
@@ -131,14 +131,8 @@ def _explained(
     place = diagnosis.where(worst, results[worst], _placed(known, worst, results[worst])[0], problem)
     if verdict.errors["out"] <= known.bounds["out"]:
         return replace(verdict, where=place)
-    part = Inputs(
-        given.q[known.maps],
-        given.k[known.maps],
-        given.v[known.maps],
-        given.position,
-        given.grad_out[known.maps],
-    )
-    like = diagnosis.likeness(results["out"][known.maps], part, _part(problem, known.maps), known.chosen)
+    maps = known.maps
+    like = diagnosis.likeness(results["out"][maps], _cut(given, maps), _part(problem, maps), known.chosen)
     return replace(verdict, where=place, like=like)
 
 
@@ -201,6 +195,11 @@ def _part(problem: Problem, maps: tuple[slice, slice]) -> Problem:
     """The same problem of these maps only."""
     batch, heads = len(range(problem.batch)[maps[0]]), len(range(problem.heads)[maps[1]])
     return replace(problem, batch=batch, heads=heads)
+
+
+def _cut(given: Inputs, maps: tuple[slice, slice]) -> Inputs:
+    """The inputs of these maps only."""
+    return Inputs(given.q[maps], given.k[maps], given.v[maps], given.position, given.grad_out[maps])
 
 
 def _what(problem: Problem, seed: int) -> tuple[tuple[slice, slice], list[Block]]:

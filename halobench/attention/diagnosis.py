@@ -10,10 +10,7 @@ from halobench.attention import oracle
 from halobench.attention.oracle import Block, Inputs
 from halobench.attention.problem import Problem
 
-QUERIES = (
-    "out",
-    "dq",
-)  # results that have a row for each query; those of keys and values have one a position
+QUERIES = ("out", "dq")  # have a row for each query; gradients of keys and values one for each position
 ALIKE = 1e-2  # of the size of what is compared: rounding in any dtype, and no other mistake
 
 

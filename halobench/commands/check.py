@@ -1,9 +1,10 @@
 """The command `check`."""
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
+
+from halobench.options import PluginFiles
 
 
 def run(
@@ -14,10 +15,7 @@ def run(
         str, typer.Option(metavar="A,B,…", help="Dtypes to check them in.")
     ] = "float32,bfloat16",
     device: Annotated[str | None, typer.Option(help="cpu or cuda. Default: the fastest device.")] = None,
-    plugin: Annotated[
-        list[Path] | None,
-        typer.Option(metavar="FILE", help="File that registers implementations of yours; may be repeated."),
-    ] = None,
+    plugin: PluginFiles = None,
 ) -> int:
     """Check every implementation against the oracle, outputs and gradients, on problems chosen to hurt."""
     from halobench.attention.implementation import load_files

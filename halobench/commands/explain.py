@@ -6,6 +6,8 @@ from typing import Annotated
 
 import typer
 
+from halobench.options import PluginFiles
+
 
 def run(
     case: Annotated[
@@ -18,10 +20,7 @@ def run(
         Path | None,
         typer.Option(metavar="DIR", help="New folder for tables, figure and the profiler's trace."),
     ] = None,
-    plugin: Annotated[
-        list[Path] | None,
-        typer.Option(metavar="FILE", help="File that registers implementations of yours; may be repeated."),
-    ] = None,
+    plugin: PluginFiles = None,
 ) -> int:
     """Show where one case spends time, memory and FLOPs: by stage, layer and operator."""
     from halobench.attention.implementation import load_files

@@ -1,16 +1,10 @@
 """The command `list`."""
 
-from pathlib import Path
-from typing import Annotated
-
-import typer
+from halobench.options import PluginFiles
 
 
 def run(
-    plugin: Annotated[
-        list[Path] | None,
-        typer.Option(metavar="FILE", help="File that registers implementations of yours; may be repeated."),
-    ] = None,
+    plugin: PluginFiles = None,
 ) -> None:
     """List implementations, models, metrics, reports and presets, and what was left out and why."""
     from halobench.attention.implementation import load_files

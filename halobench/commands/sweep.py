@@ -11,6 +11,7 @@ import typer
 
 from halobench.axes import AXES
 from halobench.errors import UsageError
+from halobench.options import PluginFiles
 
 PANEL = "Axes: comma-separated lists that override the preset"
 
@@ -45,10 +46,7 @@ def run(
     spec: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Spec file (TOML) in place of a preset.")
     ] = None,
-    plugin: Annotated[
-        list[Path] | None,
-        typer.Option(metavar="FILE", help="File that registers implementations of yours; may be repeated."),
-    ] = None,
+    plugin: PluginFiles = None,
     plan: Annotated[
         bool, typer.Option("--plan", help="List the cases and what is left out, and measure nothing.")
     ] = False,
