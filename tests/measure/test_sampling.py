@@ -13,6 +13,7 @@ from halobench.attention.oracle import attend
 from halobench.case import AttentionCase
 from halobench.device.cpu import Cpu
 from halobench.device.fake import FakeClock
+from halobench.device.usage import Usage
 from halobench.measure.measurement import measure
 from halobench.measure.sampling import copied, take, warm_up
 from halobench.measure.stopping import StoppingCriterion
@@ -169,6 +170,20 @@ def test_a_slice_of_short_calls_begins_with_one_that_is_not_timed():
     )
     assert 3 < len(written) < 20
     assert len(calls) == len(taken.samples) + len(written) - 1  # the first slice is one timed call
+
+
+def test_others_never_used_less_than_nothing():
+    """The system counts in steps: what it tells of others can go back a little."""
+
+    class Steps(Cpu):
+        told = [Usage(wall_s=1.0, others_s=5.0), Usage(wall_s=3.0, others_s=4.99)]  # noqa: RUF012  of one test
+
+        def others(self):
+            return self.told.pop(0)
+
+    stop = StoppingCriterion(min_samples=8, seconds=8)
+    taken = take(ready(lambda *_: Judged()), Steps(), FakeClock([1.0] * 8), stop, random.Random(0))
+    assert (taken.usage.wall_s, taken.usage.others_s) == (2.0, 0.0)
 
 
 def test_the_warm_up_ends_where_three_calls_in_a_row_are_no_faster():

@@ -81,3 +81,17 @@ def test_another_implementation_or_direction_is_not_larger(machine):
 def test_after_the_deadline_no_case_is_begun(machine):
     assert measured(machine, [case(4), case(8)], deadline=Deadline.after(0)) == []
     assert machine.now_s == 0
+
+
+@pytest.mark.parametrize(
+    ("field", "prunes"),
+    [
+        *((name, True) for name in ("batch", "heads", "height", "width", "dim_qk", "dim_v")),
+        *((name, False) for name in ("block", "halo")),  # a larger block may need less
+    ],
+)
+def test_more_of_a_size_is_not_tried_after_too_much(machine, field, prunes):
+    first = case(10)
+    larger = replace(first.problem, **{field: 2 * getattr(first.problem, field)})
+    _, second = measured(machine, [first, replace(first, problem=larger)])
+    assert (second.status == "pruned") == prunes

@@ -2,6 +2,7 @@
 
 import sqlite3
 
+import pyarrow.parquet as pq
 import pytest
 from fakes import PLENTY, costing
 from rich.console import Console
@@ -146,3 +147,5 @@ def test_the_page_and_the_tables_show_it(measured):
     assert "fastest here: fast, on 2 of 2 problems; 3x over slow at 8x8" in page
     ratio = frame.pivot(index="height", columns="implementation", values="time_s")
     assert (ratio["slow"] / ratio["fast"]).to_list() == pytest.approx([3.0, 3.0])
+    types = {field.name: str(field.type) for field in pq.read_schema(folder / "results.parquet")}
+    assert (types["model"], types["image_size"], types["run"]) == ("string", "double", "string")
