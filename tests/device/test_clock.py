@@ -1,12 +1,10 @@
 """Clocks on a machine in virtual time, where what they must tell is known exactly."""
 
 import pytest
-import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
 from halobench.device.clock import SPIN_LIMIT_S, QueueClock, WallClock
-from halobench.device.cuda import CudaQueue, cold_clock
 from halobench.device.fake import FakeClock, FakeMachine
 
 SHORT = st.floats(1e-7, 1e-2)
@@ -109,12 +107,3 @@ def test_the_fake_clock_answers_what_it_was_given():
     samples = FakeClock([1.0, 2.0]).series(lambda: calls.append(1), 2)
     assert [sample.device_s for sample in samples] == [1, 2]
     assert len(calls) == 2
-
-
-@pytest.mark.gpu
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
-def test_cold_samples_of_a_small_copy_are_slower_than_hot_ones():
-    x = torch.randn(2**21, device="cuda")  # 8 MiB: fits the L2 cache
-    clocks = cold_clock(), QueueClock(CudaQueue(), cold=False)
-    cold, hot = (min(sample.device_s for sample in clock.series(lambda: x + 1, 50)) for clock in clocks)
-    assert cold > hot > 0

@@ -6,7 +6,9 @@ import pytest
 import torch
 
 from halobench.device import cpu, nvml
+from halobench.device.clock import QueueClock
 from halobench.device.cpu import Cpu
+from halobench.device.cuda import CudaQueue, cold_clock
 from halobench.device.device import device
 from halobench.device.fake import FakeClock, FakeMachine, Noise
 
@@ -116,3 +118,12 @@ def test_work_that_needs_too_much_memory_fails_as_torch_does():
     assert process.memory(lambda: machine.work(1.0, 100)).peak_bytes == 100
     with pytest.raises(RuntimeError, match="out of memory"):
         machine.work(1.0, 101)
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+def test_cold_samples_of_a_small_copy_are_slower_than_hot_ones():
+    x = torch.randn(2**21, device="cuda")  # 8 MiB: fits the L2 cache
+    clocks = cold_clock(), QueueClock(CudaQueue(), cold=False)
+    cold, hot = (min(sample.device_s for sample in clock.series(lambda: x + 1, 50)) for clock in clocks)
+    assert cold > hot > 0
